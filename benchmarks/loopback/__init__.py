@@ -1,0 +1,1 @@
+"""The parts of the loopback stand-in: key rules, buckets, traffic rules, and the bytes on the wire."""

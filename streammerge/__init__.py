@@ -1,0 +1,31 @@
+"""Merge ImageFolder data sets that live in S3, server-side, without downloading them.
+
+report = await merge(make_job(["s3://bucket/a/", "s3://bucket/b/"], into="s3://bucket/merged/", min_images=2))
+"""
+
+from streammerge.core.job import Job, Source, make_job
+from streammerge.core.keys import Location, parse_location
+from streammerge.core.layout import Layout, parse_layout
+from streammerge.core.report import Report, render
+from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
+from streammerge.merge import merge, plan
+from streammerge.s3.options import Options
+
+__all__ = [
+    "IncompleteError",
+    "Job",
+    "Layout",
+    "Location",
+    "Options",
+    "Report",
+    "RunError",
+    "Source",
+    "StreamMergeError",
+    "UsageError",
+    "make_job",
+    "merge",
+    "parse_layout",
+    "parse_location",
+    "plan",
+    "render",
+]

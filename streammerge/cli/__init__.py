@@ -1,0 +1,39 @@
+"""The command line: reads options, runs a verb, prints its report, and turns errors into exit codes."""
+
+import json
+import sys
+
+import click
+
+from streammerge.cli.commands import commands
+from streammerge.cli.exits import BAD_USAGE, DONE, INTERRUPTED, TERMINATED, TerminatedError, exit_code
+from streammerge.errors import StreamMergeError
+
+
+def main() -> int:
+    """Run the command of sys.argv and return its exit code."""
+    try:
+        code: int | None = commands.main(prog_name="streammerge", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return BAD_USAGE
+    except click.ClickException as error:
+        return _failed(error.format_message(), error.exit_code)
+    except StreamMergeError as error:
+        return _failed(str(error), exit_code(error))
+    except (KeyboardInterrupt, click.Abort):
+        return _interrupted(INTERRUPTED)
+    except TerminatedError:
+        return _interrupted(TERMINATED)
+    return code or DONE
+
+
+def _failed(message: str, code: int) -> int:
+    print(f"streammerge: {message}", file=sys.stderr)
+    if "--json" in sys.argv:
+        print(json.dumps({"error": message, "exit_code": code}))
+    return code
+
+
+def _interrupted(code: int) -> int:
+    return _failed("interrupted. What was copied stays; run the same command again to go on", code)

@@ -1,0 +1,43 @@
+"""Whether a source looks as its layout says, judged by a sample of its listing."""
+
+from collections.abc import Sequence
+
+from streammerge.core.job import Source
+from streammerge.core.keys import Listed, printable
+from streammerge.core.layout import not_an_image, propose_pattern
+
+
+def looks_flat(source: Source, sample: Sequence[Listed], folders: int) -> str | None:
+    """What is wrong with a `folder` source most of whose entries are loose images, and the option that mends it.
+
+    sample: the objects directly below the prefix, `folders` the number of folders beside them, as LIST with a
+    delimiter gives them. None if the source looks right, or if the user has said `folder` in so many words:
+    whoever does knows that loose images are ignored.
+    """
+    images = _images(source, sample)
+    if not source.assumed or not source.layout.sorted or len(images) <= folders:
+        return None
+    return (
+        f"source {source} looks flat: {len(images):,} images lie directly under the prefix, beside {folders:,} "
+        f"folders, and would be ignored (such as {printable(images[0])}).\n"
+        f"If their names spell the identity:  --layout '{source.name}={propose_pattern(images)}'\n"
+        f"If they are to be ignored:          --layout {source.name}=folder"
+    )
+
+
+def looks_unlike(source: Source, sample: Sequence[Listed]) -> str | None:
+    """What is odd about a source most of whose first images do not fit its pattern; None if most do."""
+    images = _images(source, sample)
+    misfits = [below for below in images if isinstance(source.layout.place(below), str)]
+    if len(misfits) * 2 <= len(images):
+        return None
+    return (
+        f"source {source} does not look like {source.layout}: {len(misfits):,} of its first {len(images):,} images do "
+        f"not fit and will be ignored (such as {printable(misfits[0])}). If the first folder is the identity: "
+        f"--layout {source.name}=folder"
+    )
+
+
+def _images(source: Source, sample: Sequence[Listed]) -> list[str]:
+    skip = len(source.location.prefix)
+    return [listed.key[skip:] for listed in sample if not not_an_image(listed.key, listed.size)]

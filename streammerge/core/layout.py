@@ -1,0 +1,139 @@
+"""Layouts: how a key below a prefix spells the identity and the file name.
+
+Strategy: a layout turns a key below its prefix into a place `(identity, name)` or into the reason why there is none.
+Two kinds exist. `folder`: the first component is the identity, the rest, nested or not, the name. A pattern, such as
+`{identity}_face.{ext}`, is matched against the whole key below the prefix, each field taking the fewest characters
+that fit; the name is the key's last component unless the pattern says `{name}`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from streammerge.errors import UsageError
+
+# What torchvision.datasets.ImageFolder loads (IMG_EXTENSIONS in torchvision/datasets/folder.py).
+IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"})
+RECORDIO_NAMES = frozenset({"train.rec", "train.idx", "train.lst"})
+
+Reason = Literal["not an image", "empty file", "folder marker", "not in a folder", "no identity", "pattern mismatch"]
+Place = tuple[str, str]  # identity, file name below it
+
+_FIELDS = {
+    "identity": r"[^/]+?",
+    "name": r"[^/]+?",
+    "ext": r"[^./]+",
+    "any": r"[^/]*?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A compiled layout.
+
+    text: as the user writes it, `folder` or a pattern.
+    sorted: whether keys in byte order come in the order of their identities, so that a listing can be joined
+    while it is read. True of `folder`; a pattern need not keep the order (`ab1_face.png` < `ab_face.png`).
+    """
+
+    text: str
+    sorted: bool
+    place: Callable[[str], Place | Reason]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _in_folder(below: str) -> Place | Reason:
+    identity, slash, name = below.partition("/")
+    if not slash:
+        return "not in a folder"
+    if not identity:
+        return "no identity"
+    return identity, name
+
+
+FOLDER = Layout("folder", sorted=True, place=_in_folder)
+
+
+def parse_layout(text: str) -> Layout:
+    """Compile `folder` or a pattern of `{identity}`, `{name}`, `{ext}`, `{any}` and literal text.
+
+    Raises UsageError on an unknown field, a stray brace, or a pattern without `{identity}`.
+    """
+    if text == FOLDER.text:
+        return FOLDER
+    pattern, seen = "", set[str]()
+    for literal, field in _split_fields(text):
+        pattern += re.escape(literal)
+        if field is None:
+            continue
+        if field not in _FIELDS:
+            known = ", ".join(f"{{{name}}}" for name in _FIELDS)
+            raise UsageError(f"layout {text!r}: there is no field {{{field}}}; the fields are {known}")
+        # a field that comes twice must say the same twice: {identity}/{identity}_{any}.{ext}
+        pattern += f"(?P={field})" if field in seen and field != "any" else _group(field)
+        seen.add(field)
+    if "identity" not in seen:
+        raise UsageError(
+            f"layout {text!r}: it must be 'folder' or contain {{identity}}, as in {{identity}}_face.{{ext}}"
+        )
+    return Layout(text, sorted=False, place=_matcher(re.compile(pattern, re.DOTALL), seen))
+
+
+def _group(field: str) -> str:
+    return f"(?:{_FIELDS[field]})" if field == "any" else f"(?P<{field}>{_FIELDS[field]})"
+
+
+def _split_fields(text: str) -> Iterable[tuple[str, str | None]]:
+    position = 0
+    for match in re.finditer(r"\{([^{}]*)\}", text):
+        yield _literal(text, position, match.start()), match[1]
+        position = match.end()
+    yield _literal(text, position, len(text)), None
+
+
+def _literal(text: str, start: int, end: int) -> str:
+    if set("{}") & set(text[start:end]):
+        raise UsageError(f"layout {text!r}: a brace without its partner; fields look like {{identity}}")
+    return text[start:end]
+
+
+def _matcher(pattern: re.Pattern[str], fields: set[str]) -> Callable[[str], Place | Reason]:
+    named, with_extension = "name" in fields, "ext" in fields
+
+    def place(below: str) -> Place | Reason:
+        match = pattern.fullmatch(below)
+        if match is None:
+            return "pattern mismatch"
+        if not named:
+            return match["identity"], below.rpartition("/")[2]
+        return match["identity"], f"{match['name']}.{match['ext']}" if with_extension else match["name"]
+
+    return place
+
+
+def not_an_image(key: str, size: int) -> Reason | None:
+    """Why an object is no image, from its key and size alone; None if it is one.
+
+    An image has one of torchvision's extensions in any case, and at least one byte.
+    """
+    _, dot, extension = key.rpartition(".")
+    if dot and extension.lower() in IMAGE_EXTENSIONS:
+        return None if size else "empty file"
+    return "folder marker" if key.endswith("/") and not size else "not an image"
+
+
+def propose_pattern(names: Sequence[str]) -> str:
+    """The pattern that a flat source seems to follow, from some names of its images."""
+    stems = [name.rpartition(".")[0] for name in names]
+    tails = Counter(re.sub(r"^.*?(?=[_-]|$)", "", stem, count=1) for stem in stems)
+    tail, count = max(tails.items(), key=lambda item: (item[1], item[0]))
+    if tail and count * 2 > len(stems):
+        return f"{{identity}}{tail}.{{ext}}"
+    separators = Counter(found[0] for stem in stems if (found := re.search(r"[_-]", stem)))
+    if separators and separators.total() * 2 > len(stems):
+        return f"{{identity}}{separators.most_common(1)[0][0]}{{any}}.{{ext}}"
+    return "{identity}.{ext}"

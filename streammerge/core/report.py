@@ -1,0 +1,359 @@
+"""The report: what a run says at its end, as text and as JSON.
+
+Strategy: a `Tally` counts while the run goes on; a `Report` is what it has come to, an immutable value with stable
+field names, which the text and the JSON are read from.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from streammerge.core.cost import Estimate
+from streammerge.core.job import Job
+from streammerge.core.join import EXAMPLES, Census
+from streammerge.core.keys import printable
+from streammerge.core.layout import RECORDIO_NAMES
+from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Decision
+
+_RULE = "=" * 60
+_KILO, _SIXTY = 1000, 60
+_SHOWN = 5  # examples a section of the text shows; the JSON has up to EXAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An object that was not copied, and why. `code` is S3's, or the kind of trouble."""
+
+    key: str
+    target: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one source held. objects = images + ignored."""
+
+    name: str
+    url: str
+    layout: str
+    objects: int
+    images: int
+    ignored: dict[str, int]
+    examples: dict[str, list[str]]  # some ignored keys of each reason
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of a merge or a plan. Counts are of images unless the name says otherwise.
+
+    identities = single_source + multi_source: those that keep, by how many sources have images of them.
+    images = copied + already_present + failed + conflicts + not_attempted; duplicates and dropped are not among them.
+    skipped: identities below --min-images or above --max-images.
+    ignored: objects of the sources that are no images or have no place, by reason.
+    extra: objects at the destination that the plan does not want there.
+    bytes: of all images kept; bytes_copied: of those this run copied.
+    requests: what was sent to S3, by kind, retries included.
+    """
+
+    command: str
+    destination: str
+    identities: int
+    images: int
+    single_source: int
+    multi_source: int
+    skipped: int
+    skipped_too_few: int
+    skipped_too_many: int
+    duplicates: int
+    dropped: int
+    renamed: int
+    copied: int
+    already_present: int
+    failed: int
+    conflicts: int
+    not_attempted: int
+    ignored: dict[str, int]
+    extra: int
+    bytes: int
+    bytes_copied: int
+    requests: dict[str, int]
+    seconds: float
+    sources: list[SourceReport]
+    failures: list[Failure]
+    conflict_examples: list[str]
+    extra_examples: list[str]
+    recordio: list[str]
+    estimate: Estimate | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image of the plan is at the destination (of a plan: could be brought there)."""
+        return not self.failed and not self.conflicts
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as an object of JSON's types."""
+        return {**asdict(self), "complete": self.complete}
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a run while it goes on."""
+
+    job: Job
+    identities: int = 0
+    images: int = 0
+    multi_source: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    dropped: int = 0
+    renamed: int = 0
+    planned: int = 0  # copies that the plan asks for, beyond what is already there
+    copied: int = 0
+    present: int = 0
+    failed: int = 0
+    conflicts: int = 0
+    extra: int = 0
+    bytes: int = 0
+    bytes_planned: int = 0
+    bytes_copied: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    conflict_examples: list[str] = field(default_factory=list)
+    extra_examples: list[str] = field(default_factory=list)
+    recordio: list[str] = field(default_factory=list)
+
+    def decided(self, decision: Decision) -> None:
+        """Count what was decided about one identity; its conflicts are counted apart, once they are certain."""
+        self.verdicts[decision.verdict] += 1
+        for key in decision.extra:
+            self.extra_key(key)
+        self.duplicates += decision.named.duplicates
+        self.dropped += decision.named.dropped
+        if decision.verdict != KEPT:
+            return
+        kept = decision.named.kept
+        self.identities += 1
+        self.images += len(kept)
+        self.multi_source += decision.sources > 1
+        for image, _, name in kept:
+            self.bytes += image.size
+            self.renamed += name is not image.name
+        self.planned += len(decision.copies)
+        self.bytes_planned += sum(copy.size for copy in decision.copies)
+        self.present += len(decision.present)
+
+    def extra_key(self, key: str) -> None:
+        """Count an object at the destination that the plan does not want there."""
+        self.extra += 1
+        if len(self.extra_examples) < EXAMPLES:
+            self.extra_examples.append(key)
+        if key.removeprefix(self.job.destination.prefix) in RECORDIO_NAMES:
+            self.recordio.append(key)
+
+    def failure(self, failure: Failure) -> None:
+        """Count an object that was not copied."""
+        self.failed += 1
+        if len(self.failures) < EXAMPLES:
+            self.failures.append(failure)
+
+    def conflict(self, target: str) -> None:
+        """Count a target that holds something else."""
+        self.conflicts += 1
+        if len(self.conflict_examples) < EXAMPLES:
+            self.conflict_examples.append(target)
+
+    def report(
+        self,
+        command: str,
+        censuses: Sequence[Census],
+        *,
+        requests: dict[str, int],
+        seconds: float,
+        estimate: Estimate | None = None,
+    ) -> Report:
+        """What it has come to; `censuses` are those of the sources, in the job's order."""
+        ignored = Counter[str]()
+        for census in censuses:
+            ignored.update(census.reasons)
+        return Report(
+            command=command,
+            destination=str(self.job.destination),
+            identities=self.identities,
+            images=self.images,
+            single_source=self.identities - self.multi_source,
+            multi_source=self.multi_source,
+            skipped=self.verdicts[TOO_FEW] + self.verdicts[TOO_MANY],
+            skipped_too_few=self.verdicts[TOO_FEW],
+            skipped_too_many=self.verdicts[TOO_MANY],
+            duplicates=self.duplicates,
+            dropped=self.dropped,
+            renamed=self.renamed,
+            copied=self.copied,
+            already_present=self.present,
+            failed=self.failed,
+            conflicts=self.conflicts,
+            not_attempted=self.planned - self.copied - self.failed,
+            ignored=dict(sorted(ignored.items())),
+            extra=self.extra,
+            bytes=self.bytes,
+            bytes_copied=self.bytes_copied,
+            requests=requests,
+            seconds=round(seconds, 3),
+            sources=[
+                SourceReport(
+                    source.name,
+                    str(source.location),
+                    str(source.layout),
+                    census.objects,
+                    census.objects - census.reasons.total(),
+                    dict(sorted(census.reasons.items())),
+                    census.examples,
+                )
+                for source, census in zip(self.job.sources, censuses, strict=True)
+            ],
+            failures=self.failures,
+            conflict_examples=self.conflict_examples,
+            extra_examples=self.extra_examples,
+            recordio=self.recordio,
+            estimate=estimate,
+        )
+
+
+@dataclass(slots=True)
+class Loose(Census):
+    """What lies at the destination in no identity's folder: none of it is in the plan."""
+
+    tally: Tally = field(kw_only=True)
+
+    def set_aside(self, reason: str, key: str) -> None:  # noqa: ARG002 - whatever the reason
+        """Count one key."""
+        self.tally.extra_key(key)
+
+
+def render(report: Report) -> str:
+    """The report as text, for people."""
+    planning = report.estimate is not None
+    title = "MERGE PLAN" if planning else "MERGE COMPLETE" if report.complete else "MERGE INCOMPLETE"
+    lines = [_RULE, title, _RULE, *_headline(report), "", *_sources(report)]
+    lines += _estimate(report) if planning else _outcome(report)
+    lines += _set_aside(report) + _trouble(report) + _extras(report)
+    return "\n".join(lines)
+
+
+def _headline(report: Report) -> list[str]:
+    average = report.images / report.identities if report.identities else 0.0
+    lines = [
+        f"Total identities: {report.identities:,}",
+        f"Total images: {report.images:,}",
+        f"Identities from single source: {report.single_source:,}",
+        f"Identities from multiple sources: {report.multi_source:,}",
+        f"Skipped (too few images): {report.skipped_too_few:,}",
+    ]
+    if report.skipped_too_many:
+        lines.append(f"Skipped (too many images): {report.skipped_too_many:,}")
+    return [*lines, f"Avg images per identity: {average:.1f}"]
+
+
+def _sources(report: Report) -> list[str]:
+    width = max(len(source.name) for source in report.sources)
+    lines = [
+        f"Source {source.name:<{width}}  {source.images:,} images of {source.objects:,} objects, layout {source.layout}"
+        for source in report.sources
+    ]
+    return [*lines, f"Into   {report.destination}", ""]
+
+
+def _outcome(report: Report) -> list[str]:
+    rate = f", {report.copied / report.seconds:,.0f} a second" if report.copied and report.seconds else ""
+    requests = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.requests.items()))
+    lines = [
+        f"Copied:        {report.copied:,} ({human_bytes(report.bytes_copied)})",
+        f"Already there: {report.already_present:,}",
+        f"Failed:        {report.failed:,}",
+    ]
+    if report.not_attempted:
+        lines.append(f"Not attempted: {report.not_attempted:,}")
+    return [*lines, f"Took:          {human_time(report.seconds)}{rate}; requests: {requests}"]
+
+
+def _estimate(report: Report) -> list[str]:
+    assert report.estimate is not None
+    cost = report.estimate
+    return [
+        f"To copy:       {report.not_attempted:,} of {human_bytes(report.bytes)} in all",
+        f"Already there: {report.already_present:,}",
+        f"Cost:          ${cost.usd:,.2f} for the copies (prices of {cost.prices_as_of}; --price copy=USD to override)",
+        f"Time:          {human_time(cost.seconds)} at {cost.copies_per_second:,.0f} copies a second, unthrottled",
+    ]
+
+
+def _set_aside(report: Report) -> list[str]:
+    lines = []
+    left_out = [(report.duplicates, "duplicates"), (report.dropped, "later images of a name already taken")]
+    if any(count for count, _ in left_out):
+        lines.append("Left out:      " + ", ".join(f"{count:,} {what}" for count, what in left_out if count))
+    if report.renamed:
+        lines.append(f"Renamed:       {report.renamed:,}, their name was taken by another source")
+    lines.append(f"Ignored:       {sum(report.ignored.values()):,}")
+    for source in report.sources:
+        for reason, count in source.ignored.items():
+            keys = source.examples[reason]
+            lines.append(f"  {source.name}: {count:,} {reason}, such as {printable(keys[0])}")
+    return lines
+
+
+def _trouble(report: Report) -> list[str]:
+    lines = []
+    if report.conflicts:
+        lines.append(
+            f"Conflicts:     {report.conflicts:,} targets hold something else and were left alone "
+            "(--if-exists overwrite replaces them)"
+        )
+        lines += _examples(report.conflict_examples, report.conflicts)
+    if report.failures:
+        lines.append("Failures:")
+        lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]
+        if report.failed > _SHOWN:
+            lines.append(f"  … and {report.failed - _SHOWN:,} more")
+    if not report.complete and report.estimate is None:
+        lines.append("Nothing of what was done is lost: run the same command again to try the rest.")
+    return lines
+
+
+def _extras(report: Report) -> list[str]:
+    lines = [f"Extra:         {report.extra:,} objects at the destination are not in the plan; they were left alone"]
+    lines += _examples(report.extra_examples, report.extra)
+    lines += [
+        f"Warning: {printable(key)} is a RecordIO file: a trainer that finds train.rec and train.idx reads them "
+        "instead of the folders. Remove it, or move it away"
+        for key in report.recordio
+    ]
+    return lines
+
+
+def _examples(keys: Sequence[str], count: int) -> list[str]:
+    lines = [f"  {printable(key)}" for key in keys[:_SHOWN]]
+    return lines if count <= _SHOWN else [*lines, f"  … and {count - _SHOWN:,} more"]
+
+
+def human_bytes(count: int) -> str:
+    """A number of bytes in the unit that suits it, powers of 1,000."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < _KILO:
+            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= _KILO
+    return f"{value:.1f} TB"
+
+
+def human_time(seconds: float) -> str:
+    """A duration as `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _SIXTY:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _SIXTY)
+    if minutes < _SIXTY:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // _SIXTY} h {minutes % _SIXTY:02} min"

@@ -1,0 +1,40 @@
+"""The gate: lets a request start when the adaptive window has a place for it, and tells the window what came of it."""
+
+import asyncio
+
+from streammerge.core.pacing import Window
+
+_WORTH_SLEEPING = 0.001  # seconds; the window makes up for starts that are late by less
+
+
+class Gate:
+    """First come, first served. `enter` before a request is sent, `leave` once it is answered."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self._clock = asyncio.get_running_loop().time
+        self._in_flight = 0
+        self._freed = asyncio.Event()
+        self._turn = asyncio.Lock()  # starts are paced one after the other
+
+    async def enter(self) -> float:
+        """Wait for a place; returns the time at which the request starts, in seconds of the loop's clock."""
+        async with self._turn:
+            while self._in_flight >= self._window.size:
+                self._freed.clear()
+                await self._freed.wait()
+            now = self._clock()
+            delay = self._window.start_at(now) - now
+            if delay > _WORTH_SLEEPING:
+                await asyncio.sleep(delay)
+                now = self._clock()
+            self._in_flight += 1
+            return now
+
+    def leave(self, entered: float, *, throttled: bool = False, typical: bool = True) -> None:
+        """Give the place back. typical: False for a request whose duration says nothing about the others'."""
+        if typical:
+            now = self._clock()
+            self._window.answered(now, now - entered, throttled=throttled, in_flight=self._in_flight)
+        self._in_flight -= 1
+        self._freed.set()

@@ -1,0 +1,117 @@
+"""Progress: what a run shows while it goes on, bars on a terminal and nothing elsewhere."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+from streammerge.errors import ThrottledError, TransientError
+
+
+class Progress:
+    """Hears of everything and says nothing: for pipes, scripts and callers of the API."""
+
+    def listed(self, keys: int) -> None:
+        """So many keys more were listed."""
+
+    def listing_done(self) -> None:
+        """All listings came to their end: the number of copies is final."""
+
+    def planned(self, copies: int) -> None:
+        """So many copies more are to be made."""
+
+    def copied(self, copies: int) -> None:
+        """So many copies more are settled, done or given up."""
+
+    def retried(self, error: TransientError) -> None:
+        """A request failed and will be tried again."""
+
+    def note(self, text: str) -> None:
+        """Something that whoever watches should know."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """The end of the run."""
+
+
+class Bars(Progress):
+    """Two bars on stderr: keys listed, and copies settled of those planned so far."""
+
+    def __init__(self, *, copying: bool) -> None:
+        self._listing = tqdm(desc="Listing", unit=" keys", unit_scale=True, dynamic_ncols=True)
+        self._copying = (
+            tqdm(desc="Copying (still listing)", unit=" images", total=0, dynamic_ncols=True) if copying else None
+        )
+        self._throttled = self._failed = 0
+
+    def listed(self, keys: int) -> None:
+        """Move the first bar."""
+        self._listing.update(keys)
+
+    def listing_done(self) -> None:
+        """Close the first bar; from now on the second one's total and time left are exact."""
+        self._listing.set_description("Listed", refresh=True)
+        self._listing.close()
+        if self._copying is not None:
+            self._copying.set_description("Copying")
+
+    def planned(self, copies: int) -> None:
+        """Lengthen the second bar."""
+        if self._copying is not None:
+            self._copying.total = (self._copying.total or 0) + copies
+
+    def copied(self, copies: int) -> None:
+        """Move the second bar."""
+        if self._copying is not None:
+            self._copying.update(copies)
+
+    def retried(self, error: TransientError) -> None:
+        """Count what S3 refused for now behind the second bar."""
+        if isinstance(error, ThrottledError):
+            self._throttled += 1
+        else:
+            self._failed += 1
+        if self._copying is not None:
+            self._copying.set_postfix(throttled=self._throttled, retried=self._failed, refresh=False)
+
+    def note(self, text: str) -> None:
+        """Print above the bars."""
+        tqdm.write(text, file=sys.stderr)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave the bars as they stand."""
+        for bar in (self._listing, self._copying):
+            if bar is not None:
+                bar.close()
+
+
+class Lines(Progress):
+    """Only what must be said, a line each on stderr."""
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - stderr is where a log goes
+
+
+class VerboseLines(Lines):
+    """Also every request that is tried again."""
+
+    def retried(self, error: TransientError) -> None:
+        """Print the reason."""
+        self.note(f"Trying again: {error}")
+
+
+def watch(*, copying: bool, quiet: bool = False, verbose: bool = False) -> Progress:
+    """Lines if verbose, nothing if quiet; else bars where stderr is a terminal and warnings where it is not."""
+    if verbose:
+        return VerboseLines()
+    if quiet:
+        return Progress()
+    return Bars(copying=copying) if sys.stderr.isatty() else Lines()

@@ -1,0 +1,194 @@
+"""How each bucket is reached: host, path, region, credentials, all as botocore would have it.
+
+Strategy: botocore knows every rule of endpoints, addressing styles, regions and credentials, so we let it make one
+real call per bucket, a first LIST, and watch what it sends. The URL, the region and the service that it signed for
+are the bucket's `Address`; from then on we sign and send the hot calls ourselves. That first call is also where bad
+input shows: no bucket, no access, wrong region, no credentials, nobody answering.
+"""
+
+import re
+import ssl
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import aioboto3
+import aiohttp
+import botocore.exceptions
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.httpsession import get_cert_path
+
+from streammerge.core.keys import Location
+from streammerge.errors import RunError, TransientError, UsageError
+from streammerge.s3.failures import from_client_error
+from streammerge.s3.options import Options
+from streammerge.s3.signing import Credentials
+
+# Kinds of request as they are priced; what is not here is rare
+_KINDS = {
+    "ListObjectsV2": "list",
+    "HeadObject": "head",
+    "GetObjectTagging": "get",
+    "CreateMultipartUpload": "put",
+    "UploadPartCopy": "copy",
+    "CompleteMultipartUpload": "put",
+}
+_NETWORK = (botocore.exceptions.HTTPClientError, aiohttp.ClientError, TimeoutError, OSError)
+_sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
+_SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """How a bucket is reached: `root` is scheme, host and port, `path` what comes before the key."""
+
+    root: str
+    host: str
+    path: str
+    region: str
+    service: str
+
+    @property
+    def promises_order(self) -> bool:
+        """Whether its listings are in UTF-8 byte order by contract: Amazon's general-purpose buckets.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
+        """
+        return self.service == "s3" and _AMAZON.search(self.host.partition(":")[0]) is not None
+
+
+@dataclass(slots=True)
+class Connection:
+    """An open connection: botocore's client for the rare calls, an HTTP session for the hot ones."""
+
+    options: Options
+    client: Any
+    http: aiohttp.ClientSession
+    addresses: dict[str, Address] = field(default_factory=dict)
+    requests: Counter[str] = field(default_factory=Counter)  # sent so far, by kind
+    clock_offset: float = 0.0  # seconds that the server is ahead of us
+    _provider: Any = None
+    _credentials: Credentials | None = None
+    _read_at: float = 0.0
+
+    async def credentials(self) -> Credentials:
+        """The credentials of this moment; botocore renews them before they expire."""
+        now = time.monotonic()
+        if self._credentials is None or now - self._read_at > 1:  # asking botocore is cheap, not free
+            frozen = await self._provider.get_frozen_credentials()
+            self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+            self._read_at = now
+        return self._credentials
+
+    def timestamp(self) -> str:
+        """The server's time, for a signature: UTC as `YYYYMMDDTHHMMSSZ`."""
+        return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self.clock_offset))
+
+
+@asynccontextmanager
+async def connect(options: Options) -> AsyncIterator[Connection]:
+    """Open a connection to S3; nothing is sent yet.
+
+    Raises UsageError where the profile, the endpoint or the credentials are not usable.
+    """
+    try:
+        core = AioSession(profile=options.profile)
+        provider = await core.get_credentials()
+        session = aioboto3.Session(botocore_session=core, region_name=options.region)
+        opening = session.client("s3", endpoint_url=options.endpoint_url, config=_config(options))
+        client = await opening.__aenter__()
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise UsageError(f"cannot connect to S3: {error}") from error
+    try:
+        if provider is None:
+            raise UsageError(
+                "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
+                "or give the instance a role"
+            )
+        async with _http_session(options, core.get_config_variable("ca_bundle")) as http:
+            connection = Connection(options, client, http, _provider=provider)
+            client.meta.events.register("before-send.s3", _watch(connection))
+            yield connection
+    finally:
+        await opening.__aexit__(None, None, None)
+
+
+def _config(options: Options) -> AioConfig:
+    return AioConfig(
+        retries={"total_max_attempts": 1},  # retries are ours
+        connect_timeout=min(10.0, options.timeout),
+        read_timeout=options.timeout,
+        max_pool_connections=64,
+        user_agent_appid="streammerge",
+    )
+
+
+def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSession:
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca_bundle or get_cert_path(verify=True))
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,  # the gate bounds what is in flight
+            ssl=context,
+            ttl_dns_cache=30,
+            keepalive_timeout=20,
+        ),
+        timeout=aiohttp.ClientTimeout(total=options.timeout, sock_connect=min(10.0, options.timeout)),
+        trust_env=bool(getproxies()),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
+
+
+def _watch(connection: Connection) -> Callable[..., None]:
+    """An observer of botocore's requests: counts them, and tells `first_page` where they go."""
+
+    def watch(request: Any, event_name: str, **_: Any) -> None:
+        operation = event_name.rpartition(".")[2]
+        connection.requests[_KINDS.get(operation, "other")] += 1
+        _sent.set(request)
+
+    return watch
+
+
+async def rare(what: str, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """Await a call of botocore's, and say by our own exceptions what became of it."""
+    try:
+        return await call
+    except botocore.exceptions.ClientError as error:
+        raise from_client_error(what, error) from error
+    except _NETWORK as error:
+        raise TransientError(f"{what}: {error or type(error).__name__}", code=type(error).__name__) from error
+    except botocore.exceptions.BotoCoreError as error:
+        raise RunError(f"{what}: {error}") from error
+
+
+async def first_page(connection: Connection, location: Location, *, delimiter: str = "") -> dict[str, Any]:
+    """LIST the first page below a prefix by botocore, and learn the bucket's address.
+
+    Raises what botocore raises.
+    """
+    page: dict[str, Any] = await connection.client.list_objects_v2(
+        Bucket=location.bucket,
+        Prefix=location.prefix,
+        **({"Delimiter": delimiter} if delimiter else {}),
+    )
+    connection.addresses[location.bucket] = _address(_sent.get())
+    return page
+
+
+def _address(request: Any) -> Address:
+    authorization = request.headers["Authorization"]
+    scope = _SCOPE.search(authorization.decode() if isinstance(authorization, bytes) else authorization)
+    assert scope is not None, "botocore signed a LIST with something other than Signature Version 4"
+    url = urlsplit(request.url)
+    return Address(f"{url.scheme}://{url.netloc}", url.netloc, url.path.rstrip("/"), scope[1], scope[2])

@@ -1,0 +1,106 @@
+"""Copying an object that is too large for one CopyObject: in parts, server-side.
+
+Strategy: unlike CopyObject a multipart upload starts from nothing, so the source's metadata and tags are read and
+given along. Every part is pinned to the listed ETag, and the source is looked at once more before the parts are put
+together, for stores that ignore the pin on a part. An upload that is not completed is aborted, whatever stopped it.
+"""
+
+import asyncio
+import math
+from collections.abc import Awaitable
+from typing import Any
+
+from streammerge.core.keys import Location, printable
+from streammerge.core.plan import Copy
+from streammerge.errors import StreamMergeError, TransientError, unwrap
+from streammerge.s3.connection import Connection, rare
+from streammerge.s3.retry import Retries, persist
+from streammerge.s3.signing import encode_query
+
+_MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+_PARTS_AT_ONCE = 8
+_TRAVELS = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+    "Metadata",
+)
+
+
+class MultipartCopy:
+    """One object on its way. `run` copies it and raises as S3Store.copy does."""
+
+    def __init__(self, connection: Connection, copy: Copy, source: Location, destination: Location) -> None:
+        self._client = connection.client
+        self._retries = Retries(connection.options.attempts)
+        self._part_size = max(connection.options.part_size, math.ceil(copy.size / _MAX_PARTS))
+        self._size = copy.size
+        self._what = f"copy {printable(copy.key)!r} in parts"
+        self._source = {"Bucket": source.bucket, "Key": copy.key}
+        self._target = {"Bucket": destination.bucket, "Key": copy.target}
+        self._etag = f'"{copy.etag}"'
+
+    async def run(self) -> None:
+        """Copy the object; nothing stays behind at the destination if that fails or is cancelled."""
+        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag))
+        described = {name: head[name] for name in _TRAVELS if name in head}
+        if tags := await self._tags():
+            described["Tagging"] = encode_query(tags)
+        created = await self._call(self._client.create_multipart_upload(**self._target, **described))
+        upload = {**self._target, "UploadId": created["UploadId"]}
+        try:
+            parts = await self._copy_parts(upload)
+            await self._call(self._client.head_object(**self._source, IfMatch=self._etag))
+            await self._call(self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
+        except BaseException:
+            await asyncio.shield(self._abort(upload))
+            raise
+
+    async def _call(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        return await rare(self._what, call)
+
+    async def _tags(self) -> dict[str, str]:
+        tagging = await self._call(self._client.get_object_tagging(**self._source))
+        return {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
+
+    async def _copy_parts(self, upload: dict[str, str]) -> list[dict[str, Any]]:
+        slots = asyncio.Semaphore(_PARTS_AT_ONCE)
+        tasks = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, start in enumerate(range(0, self._size, self._part_size), 1):
+                    await slots.acquire()
+                    task = group.create_task(self._copy_part(upload, number, start))
+                    task.add_done_callback(lambda _: slots.release())
+                    tasks.append(task)
+        except BaseExceptionGroup as failed:
+            raise unwrap(failed) from None  # one reason is enough to give up the object
+        return [task.result() for task in tasks]
+
+    async def _copy_part(self, upload: dict[str, str], number: int, start: int) -> dict[str, Any]:
+        last = min(start + self._part_size, self._size) - 1
+        answer = await persist(
+            lambda: self._call(
+                self._client.upload_part_copy(
+                    **upload,
+                    PartNumber=number,
+                    CopySource=self._source,
+                    CopySourceIfMatch=self._etag,
+                    CopySourceRange=f"bytes={start}-{last}",
+                )
+            ),
+            self._retries,
+        )
+        etag = answer.get("CopyPartResult", {}).get("ETag")
+        if not etag:
+            raise TransientError(f"{self._what}: part {number} was answered without an ETag", code="NoETag")
+        return {"ETag": etag, "PartNumber": number}
+
+    async def _abort(self, upload: dict[str, str]) -> None:
+        try:
+            await self._call(self._client.abort_multipart_upload(**upload))
+        except StreamMergeError as error:
+            raise type(error)(f"{error}; its parts are still stored and paid for: abort upload {upload}") from error

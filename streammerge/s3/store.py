@@ -1,0 +1,226 @@
+"""S3 as the rest of streammerge sees it: probe a prefix, list a page, copy an object.
+
+Strategy: LIST and CopyObject are signed and sent here, over one aiohttp session, because there are millions of them;
+everything rare goes through botocore. A method sends one request and says by its exception what became of it;
+whoever calls owns the retries.
+"""
+
+import email.utils
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
+from streammerge.core.plan import Copy
+from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, TransientError, UsageError
+from streammerge.s3 import failures
+from streammerge.s3.connection import Address, Connection, connect, first_page, rare
+from streammerge.s3.multipart import MultipartCopy
+from streammerge.s3.options import Options
+from streammerge.s3.parsing import parse_copy, parse_error, parse_page
+from streammerge.s3.retry import Retries, persist
+from streammerge.s3.signing import encode_path, encode_query, sign
+
+_OK = 200
+_PROBES = Retries(attempts=3, base=0.2, cap=2.0)
+_NOT_MD5 = ("aws:kms", "aws:kms:dsse")
+
+
+class S3Store:
+    """Sources and destination on one S3 endpoint."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.options = connection.options
+        self._md5: dict[str, bool] = {}  # by bucket: whether its ETags were seen to be MD5s
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Requests sent so far, by kind, retries included."""
+        return self._connection.requests
+
+    def promises_order(self, location: Location) -> bool:
+        """Whether listings of this (probed) bucket may be trusted to come in UTF-8 byte order."""
+        if self.options.listing_order == "auto":
+            return self._connection.addresses[location.bucket].promises_order
+        return self.options.listing_order == "sorted"
+
+    async def probe(self, location: Location, *, delimiter: str = "") -> Page:
+        """The first page below a prefix, by botocore; must come first for every bucket.
+
+        Raises UsageError with what to do where the prefix cannot be listed.
+        """
+        if location.bucket.endswith("--x-s3"):
+            raise UsageError(f"{location} is in a directory bucket (S3 Express), which streammerge cannot read yet")
+        try:
+            page = await persist(lambda: self._probe(location, delimiter), _PROBES)
+        except UsageError:
+            raise
+        except StreamMergeError as error:
+            raise UsageError(str(error)) from error
+        self._check_region(location)
+        objects = [
+            Listed(item["Key"], item["Size"], item.get("ETag", "").strip('"'), item["LastModified"].isoformat())
+            for item in page.get("Contents", ())
+        ]
+        return Page(
+            objects,
+            [item["Prefix"] for item in page.get("CommonPrefixes", ())],
+            page.get("NextContinuationToken"),
+        )
+
+    async def _probe(self, location: Location, delimiter: str) -> dict[str, Any]:
+        return await rare(f"cannot list {location}", first_page(self._connection, location, delimiter=delimiter))
+
+    def _check_region(self, location: Location) -> None:
+        asked, found = self.options.region, self._connection.addresses[location.bucket].region
+        if asked and found != asked:
+            raise UsageError(
+                f"bucket {location.bucket} is in region {found}, not {asked}: say --region {found}, "
+                "or leave --region away to have it found out"
+            )
+
+    async def list_page(self, location: Location, *, after: str = "", token: str | None = None) -> Page:
+        """LIST up to 1,000 keys below a prefix, from `token` on, else from the first key past `after`.
+
+        Raises TransientError, RunError or ObjectError.
+        """
+        query = {"list-type": "2", "encoding-type": "url", "prefix": location.prefix}
+        if token is not None:
+            query["continuation-token"] = token
+        elif after:
+            query["start-after"] = after
+        address = self._connection.addresses[location.bucket]
+        what = f"LIST {location}"
+        body = await self._send("GET", address, address.path or "/", encode_query(query), {}, kind="list", what=what)
+        page = parse_page(body, what)
+        for listed in page.objects:
+            if not listed.key.startswith(location.prefix):
+                raise RunError(f"{what}: the server listed {printable(listed.key)!r}, which is not below that prefix")
+        return page
+
+    async def copy(self, copy: Copy, source: Location, destination: Location) -> None:
+        """Copy one object server-side, pinned to the ETag that was listed.
+
+        Raises ChangedError where the source is not what was listed (any more), DeniedError, ObjectError,
+        TransientError, RunError.
+        """
+        size = len(copy.target.encode())
+        if size > MAX_KEY_BYTES:
+            raise ObjectError(
+                f"copy {printable(copy.key)!r}: its key at the destination would have {size:,} bytes, "
+                f"and S3 allows {MAX_KEY_BYTES:,}",
+                code="KeyTooLongError",
+            )
+        if copy.size > self.options.multipart_threshold:
+            await MultipartCopy(self._connection, copy, source, destination).run()
+            return
+        address = self._connection.addresses[destination.bucket]
+        what = f"copy {printable(copy.key)!r}"
+        headers = {
+            "x-amz-copy-source": encode_path(f"{source.bucket}/{copy.key}"),
+            "x-amz-copy-source-if-match": f'"{copy.etag}"',
+        }
+        path = f"{address.path}/{encode_path(copy.target)}"
+        body = await self._send("PUT", address, path, "", headers, kind="copy", what=what)
+        etag = parse_copy(body, what)
+        if not etag:
+            raise _from_body(what, _OK, body, {})
+        if etag != copy.etag and is_plain_md5(etag) and is_plain_md5(copy.etag):
+            await self._check_encrypted(copy, source, destination)
+
+    async def _check_encrypted(self, copy: Copy, source: Location, destination: Location) -> None:
+        if await self.etags_are_md5(copy, source, destination):
+            raise ChangedError(
+                f"copy {printable(copy.key)!r}: it changed after it was listed; "
+                "the copy holds the newer content: run again to decide anew",
+                code="ETagMismatch",
+                status=_OK,
+            )
+
+    async def etags_are_md5(self, copy: Copy, source: Location, destination: Location) -> bool:
+        """Whether the ETags of both buckets are MD5s of the content: not with KMS or SSE-C.
+
+        One HEAD for each bucket in a run. A bucket that may not be asked is taken to have MD5s: that finds
+        differences where there are none, but never overlooks one.
+        """
+        return await self._md5_in(source.bucket, copy.key) and await self._md5_in(destination.bucket, copy.target)
+
+    async def _md5_in(self, bucket: str, key: str) -> bool:
+        if bucket not in self._md5:
+            try:
+                head = await rare(
+                    f"HEAD {printable(key)!r}", self._connection.client.head_object(Bucket=bucket, Key=key)
+                )
+            except ObjectError:
+                return True
+            self._md5[bucket] = head.get("ServerSideEncryption") not in _NOT_MD5 and "SSECustomerAlgorithm" not in head
+        return self._md5[bucket]
+
+    async def _send(
+        self,
+        method: str,
+        address: Address,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        *,
+        kind: str,
+        what: str,
+    ) -> bytes:
+        connection = self._connection
+        credentials = await connection.credentials()
+        headers["host"] = address.host
+        sign(
+            method,
+            path,
+            query,
+            headers,
+            credentials,
+            region=address.region,
+            service=address.service,
+            timestamp=connection.timestamp(),
+        )
+        url = URL(f"{address.root}{path}?{query}" if query else address.root + path, encoded=True)
+        connection.requests[kind] += 1
+        try:
+            async with connection.http.request(method, url, headers=headers, allow_redirects=False) as response:
+                body = await response.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = str(error) or type(error).__name__
+            raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error
+        if response.status != _OK:
+            raise self._refused(what, response.status, body, response.headers)
+        return body
+
+    def _refused(self, what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
+        error = _from_body(what, status, body, headers)
+        if isinstance(error, TransientError) and error.code == "RequestTimeTooSkewed":
+            date = email.utils.parsedate_to_datetime(headers["Date"])
+            self._connection.clock_offset = date.timestamp() - time.time()
+        return error
+
+
+def _from_body(what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
+    fields = parse_error(body)
+    if status == _OK:  # an error after the status line was sent, or a body that is no result
+        status = 500
+    return failures.classify(
+        what,
+        status=status,
+        code=fields.get("Code", ""),
+        message=fields.get("Message", ""),
+        request_id=fields.get("RequestId", "") or headers.get("x-amz-request-id", ""),
+    )
+
+
+@asynccontextmanager
+async def open_store(options: Options) -> AsyncIterator[S3Store]:
+    """An S3Store for as long as the block lasts. Raises UsageError where it cannot be opened."""
+    async with connect(options) as connection:
+        yield S3Store(connection)

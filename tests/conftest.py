@@ -1,0 +1,106 @@
+"""What all tests share: an environment without the developer's cloud, and real S3 servers, each started once.
+
+A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server` are the single ones. `bucket`
+and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason, or fail under
+STREAMMERGE_REQUIRE_SERVERS=1.
+"""
+
+import contextlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import pytest
+
+from servers import Server, Unavailable, connect
+from servers.ceph import CephServer
+from servers.ceph import ceph as ceph_cluster
+from servers.ceph_root import is_unpacked
+from servers.moto import moto
+from streammerge.demo.server import seaweedfs
+
+_S = TypeVar("_S", bound=Server)
+_FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server"}
+_FIRST_CEPH_TIMEOUT = 900
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No key, region, profile or endpoint of the developer's reaches a test, and no proxy stands before loopback."""
+    empty = tmp_path_factory.mktemp("aws") / "empty"
+    empty.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("AWS_"):
+                patch.delenv(name)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, str(empty))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "127.0.0.1,localhost")
+        yield
+
+
+def _on_demand(start: Callable[[], AbstractContextManager[_S]]) -> Iterator[_S]:
+    """The server, or no test: skipped where it cannot run, failed where it must."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(start())
+        except Unavailable as reason:
+            if os.environ.get("STREAMMERGE_REQUIRE_SERVERS") == "1":
+                pytest.fail(f"this run requires every server: {reason}", pytrace=False)
+            pytest.skip(str(reason))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[Server]:
+    """SeaweedFS: real, and lists in the order of its tree."""
+    yield from _on_demand(seaweedfs)
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[CephServer]:
+    """Ceph: the nearest to S3; also has `.stranger`, a user without access, and `.ratelimit(bucket, max_write_ops)`."""
+    yield from _on_demand(ceph_cluster)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Server]:
+    """moto: needs nothing, checks no signature."""
+    yield from _on_demand(moto)
+
+
+# With the scope of a session, pytest runs all tests of one server before those of the next.
+@pytest.fixture(scope="session", params=_FIXTURES)
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each real server in turn."""
+    found: Server = request.getfixturevalue(_FIXTURES[request.param])
+    return found
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Any]:
+    """A synchronous client of `server`."""
+    with contextlib.closing(connect(server)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def bucket(client: Any) -> str:
+    """The name of a new, empty bucket on `server`. It stays when the test is over: the server does not."""
+    name = f"test-{uuid.uuid4().hex[:16]}"
+    client.create_bucket(Bucket=name)
+    return name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the first tests on Ceph the time to download it, on a machine that has not yet."""
+    if is_unpacked():
+        return
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "ceph" in getattr(item, "fixturenames", ()) or parameters.get("server") == "ceph":
+            item.add_marker(pytest.mark.timeout(_FIRST_CEPH_TIMEOUT))

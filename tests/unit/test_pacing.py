@@ -1,0 +1,209 @@
+"""The window against simulated stores of every kind, and what must hold whatever the answers."""
+
+from math import inf
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pacing_simulation import Client, Run, Store, steady
+
+from streammerge.core.pacing import SLACK, SLOWEST, Window
+
+KINDS = pytest.mark.parametrize("queueing", [False, True], ids=["bucket", "queue"])
+HIGH = 16384  # a ceiling that is never in the way
+
+
+def back_at(run: Run, limit: float, since: float) -> float:
+    """Seconds from `since` until 90 % of the limit were served in a whole second."""
+    return next(
+        (step / 4 for step in range(80) if run.rate(since + step / 4, since + step / 4 + 1) >= 0.9 * limit), inf
+    )
+
+
+@KINDS
+@pytest.mark.parametrize("latency", [0.001, 0.02, 0.1, 0.5])
+@pytest.mark.parametrize("limit", [50, 500, 3500, 10000])
+def test_finds_the_knee(limit: int, latency: float, *, queueing: bool) -> None:
+    """Any limit at any latency is used after ten seconds, without many refusals or a window far beyond the knee."""
+    run = Client(Store(steady(limit), latency, queueing=queueing), Window(ceiling=HIGH)).run(12)
+    assert run.rate(8, 12) >= 0.85 * limit
+    assert run.refusals(8, 12) <= (0.1 if limit < 100 else 0.03 if limit < 1000 else 0.01)
+    assert run.window.size <= 3 * limit * latency + 8
+
+
+def test_a_hard_limit_is_used_with_few_refusals() -> None:
+    """The bar: 100,000 copies at 100 ms and 3,500 a second, 95 % of the limit after the ramp, 1 % refused at most."""
+    run = Client(Store(steady(3500), 0.1), Window(), copies=100_000).run(60)
+    assert len(run.served) == 100_000
+    assert back_at(run, 3500, 0) <= 2
+    assert run.rate(10, run.served[-1] - 1) >= 0.95 * 3500
+    assert run.refusals() <= 0.0075  # the bar is 0.01
+
+
+@KINDS
+@pytest.mark.parametrize("latency", [0.02, 0.1, 0.3])
+def test_follows_a_limit_that_halves_then_doubles(latency: float, *, queueing: bool) -> None:
+    """Within ten seconds of either change 90 % of the new limit is served again, and stays so."""
+    store = Store(lambda now: 1750 if 10 <= now < 22 else 3500, latency, queueing=queueing)
+    run = Client(store, Window()).run(34)
+    assert back_at(run, 1750, 10) <= 10
+    assert back_at(run, 3500, 22) <= 10
+    assert run.rate(20, 22) >= 0.9 * 1750
+    assert run.rate(32, 34) >= 0.9 * 3500
+    assert run.refusals(12, 22) <= 0.02
+
+
+def test_a_limit_that_halves_is_seen_within_a_round_trip() -> None:
+    """Refusals come faster than answers: the reaction does not wait for the round's end."""
+    run = Client(Store(lambda now: 1750 if now >= 10 else 3500, 0.3), Window()).run(12)
+    assert len([at for at in run.refused if at >= 10]) <= 300
+
+
+@pytest.mark.parametrize("burst", [0.004, 0.1, 1.0])
+def test_a_bucket_of_any_depth(burst: float) -> None:
+    """What a bucket has saved up is not taken for its rate."""
+    run = Client(Store(steady(3500), 0.1, burst=burst), Window()).run(16)
+    assert run.rate(6, 16) >= 0.95 * 3500
+    assert run.refusals(6, 16) <= 0.015
+
+
+@KINDS
+@pytest.mark.parametrize("errors", [0.01, 0.05])
+@pytest.mark.parametrize("error_latency", [0.002, 1.0], ids=["fast", "timeout"])
+def test_random_errors_do_not_slow_it_down(error_latency: float, errors: float, *, queueing: bool) -> None:
+    """A few percent of errors, quick or by timeout, leave the limit in use."""
+    store = Store(steady(1000), 0.1, queueing=queueing)
+    run = Client(store, Window(), errors=errors, error_latency=error_latency).run(16)
+    assert run.rate(8, 16) >= 0.85 * 1000
+
+
+@KINDS
+@pytest.mark.parametrize(("limit", "latency"), [(50, 0.1), (500, 0.02), (3500, 0.1)])
+def test_random_refusals_do_not_make_it_collapse(limit: int, latency: float, *, queueing: bool) -> None:
+    """2 % of refusals that have nothing to do with load are told from a limit."""
+    run = Client(Store(steady(limit), latency, queueing=queueing, refusals=0.02), Window()).run(20)
+    assert run.rate(5, 20) >= 0.75 * limit
+
+
+@KINDS
+@pytest.mark.parametrize("refusals", [0.0, 0.02])
+def test_a_slow_producer_is_not_taken_for_a_limit(refusals: float, *, queueing: bool) -> None:
+    """400 copies a second are all made, and the window stays near the 40 in flight that they need."""
+    store = Store(steady(3500), 0.1, queueing=queueing, refusals=refusals)
+    run = Client(store, Window(), produced=400).run(15)
+    assert run.rate(5, 15) >= 0.97 * 400
+    assert run.largest(since=5) <= 4 * 40
+    assert (run.window.rate == inf) == (not refusals)
+
+
+@pytest.mark.parametrize("latency", [0.001, 0.02, 0.1])
+def test_a_client_at_its_own_limit_does_not_balloon(latency: float) -> None:
+    """Where the client's CPU does 8,000 a second, more in flight would only wait in it."""
+    run = Client(Store(steady(1e6), latency), Window(ceiling=HIGH), cpu=1 / 8000).run(10)
+    assert run.rate(5, 10) >= 0.95 * 8000
+    assert run.largest(since=5) <= 2.5 * 8000 * latency + 16
+    assert run.window.rate == inf
+
+
+@KINDS
+def test_comes_back_after_an_outage(*, queueing: bool) -> None:
+    """Three seconds of nothing but refusals cost ten more at most, and no storm of requests meanwhile."""
+    store = Store(lambda now: 0 if 6 <= now < 9 else 3500, 0.1, queueing=queueing)
+    run = Client(store, Window()).run(21)
+    assert back_at(run, 3500, 9) <= 10
+    assert len([at for at in run.refused if 7 <= at < 9]) <= 100
+
+
+@KINDS
+def test_a_latency_that_changes_for_good_is_not_queueing(*, queueing: bool) -> None:
+    """Latency five times as high needs five times as many in flight, and gets them."""
+    store = Store(steady(2000), lambda now: 0.02 if now < 6 else 0.1, queueing=queueing)
+    run = Client(store, Window()).run(16)
+    assert run.rate(3, 6) >= 0.9 * 2000
+    assert run.rate(14, 16) >= 0.9 * 2000
+
+
+def test_the_default_ceiling_serves_s3_from_afar() -> None:
+    """3,500 a second at 300 ms need more than a thousand in flight."""
+    run = Client(Store(steady(3500), 0.3), Window()).run(14)
+    assert run.rate(8, 14) >= 0.95 * 3500
+
+
+def test_nothing_is_paced_before_the_first_refusal() -> None:
+    """A start is never put off while the store has refused nothing."""
+    window = Window()
+    for step in range(1000):
+        window.answered(step * 0.001, 0.1, throttled=False, in_flight=16)
+        assert window.start_at(step * 0.001) == step * 0.001
+    assert window.rate == inf
+
+
+def test_grows_only_while_full() -> None:
+    """Answers that come while most slots are free are no reason for more slots."""
+    idle, full = Window(), Window()
+    for step in range(1, 100):
+        idle.answered(step * 0.001, 0.1, throttled=False, in_flight=8)
+        full.answered(step * 0.001, 0.1, throttled=False, in_flight=full.size)
+    assert idle.size == 16
+    assert full.size == 16 + 99
+
+
+def test_a_burst_of_refusals_is_one_reaction() -> None:
+    """Refusals of requests that were sent before the window reacted change nothing more."""
+    window = Window()
+    for step in range(1, 200):
+        window.answered(step * 0.001, 0.1, throttled=False, in_flight=window.size)
+    window.answered(0.2, 0.003, throttled=True, in_flight=200)
+    paced = window.rate
+    for step in range(1, 200):
+        window.answered(0.2 + step * 0.00001, 0.003, throttled=True, in_flight=200 - step)
+    assert window.rate == paced < inf
+
+
+def test_the_pace_is_kept() -> None:
+    """Starts are spaced by the rate; after a pause no more than the slack is made up for."""
+    window = Window()
+    window.answered(0.01, 0.01, throttled=True, in_flight=16)
+    first = [window.start_at(0.01) for _ in range(11)]
+    assert first[-1] - first[0] == pytest.approx(10 / window.rate)
+    later = [window.start_at(60.0) for _ in range(100)]
+    assert later[-1] == pytest.approx(60.0 + 99 / window.rate - SLACK)
+
+
+@pytest.mark.parametrize("bounds", [(16, 8, 1), (2, 8, 4), (1, 8, 0)])
+def test_refuses_bounds_that_contradict(bounds: tuple[int, int, int]) -> None:
+    """A window that could never hold its own bounds is not made."""
+    start, ceiling, floor = bounds
+    with pytest.raises(ValueError, match="1 <= floor <= start <= ceiling"):
+        Window(start=start, ceiling=ceiling, floor=floor)
+
+
+ANSWERS = st.lists(
+    st.tuples(
+        st.floats(0, 0.2),  # since the answer before
+        st.floats(0, 30),  # latency
+        st.booleans(),
+        st.integers(1, 300),
+    ),
+    min_size=50,
+    max_size=150,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(answers=ANSWERS, bounds=st.lists(st.integers(1, 200), min_size=3, max_size=3).map(sorted))
+def test_bounds_hold_whatever_the_answers(answers: list[tuple[float, float, bool, int]], bounds: list[int]) -> None:
+    """Size and pace keep to their bounds, starts are never in the past nor out of order, one answer halves at most."""
+    floor, start, ceiling = bounds
+    window = Window(start=start, ceiling=ceiling, floor=floor)
+    now = before = 1000.0
+    for gap, latency, throttled, in_flight in answers:
+        now += gap
+        rate = window.rate
+        window.answered(now, latency, throttled=throttled, in_flight=in_flight)
+        assert floor <= window.size <= ceiling
+        assert window.rate >= max(SLOWEST, rate / 2 if rate < inf else SLOWEST)
+        at = window.start_at(now)
+        assert at >= now
+        assert at >= before
+        before = at
