@@ -150,6 +150,7 @@ class _Run:
                 decision.copies.append(conflict.copy)
             else:
                 decision.conflicts.append(conflict)
+                self.tally.conflict(conflict.copy.target)
 
     async def _is_present(self, conflict: Conflict) -> bool:
         copy, found = conflict

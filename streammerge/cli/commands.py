@@ -112,7 +112,7 @@ def _finish(work: Coroutine[Any, Any, Report], *, as_json: bool) -> int:
 @commands.command()
 @_with_options
 def merge(**given: Any) -> int:
-    r"""Merge SOURCES into one destination.
+    """Merge SOURCES into one destination.
 
     \b
     An identity is kept if it has enough images over all sources. What is already at the
@@ -122,7 +122,7 @@ def merge(**given: Any) -> int:
     \b
     Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 incomplete: run again to go on,
     130 / 143 interrupted.
-    """
+    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = _job(given), Options(**_pick(given, _HOW))
     with watch(copying=True, quiet=given["quiet"], verbose=given["verbose"]) as progress:
         work = streammerge.merge(job, options, progress=progress)
@@ -149,3 +149,16 @@ def plan(**given: Any) -> int:
     with watch(copying=False, quiet=given["quiet"], verbose=given["verbose"]) as progress:
         work = streammerge.plan(job, options, progress=progress, prices=prices, output=given["output"])
         return _finish(work, as_json=given["as_json"])
+
+
+@commands.command()
+@click.option("--keep", is_flag=True, help="Leave the server up until Ctrl-C, to try commands on it.")
+def demo(*, keep: bool) -> int:
+    """Show a whole merge on a local S3 server; needs no account.
+
+    Starts a real S3 server on this machine, makes two small data sets, merges them, and cleans up.
+    """
+    from streammerge.demo.story import tell  # noqa: PLC0415 - only this command needs it
+
+    tell(click.echo, run, keep=keep)
+    return DONE

@@ -127,13 +127,17 @@ def not_an_image(key: str, size: int) -> Reason | None:
 
 
 def propose_pattern(names: Sequence[str]) -> str:
-    """The pattern that a flat source seems to follow, from some names of its images."""
+    """The pattern that a flat source seems to follow, from some names of its images.
+
+    The longest ending that most of them share, from a `_` or `-` on, is not part of the identity; if they share none,
+    what follows the first such separator is not.
+    """
     stems = [name.rpartition(".")[0] for name in names]
-    tails = Counter(re.sub(r"^.*?(?=[_-]|$)", "", stem, count=1) for stem in stems)
-    tail, count = max(tails.items(), key=lambda item: (item[1], item[0]))
-    if tail and count * 2 > len(stems):
-        return f"{{identity}}{tail}.{{ext}}"
+    endings = Counter(stem[found.start() :] for stem in stems for found in re.finditer(r"[_-]", stem))
+    shared = [ending for ending, count in endings.items() if count * 2 > len(stems)]
+    if shared:
+        return f"{{identity}}{max(shared, key=len)}.{{ext}}"
     separators = Counter(found[0] for stem in stems if (found := re.search(r"[_-]", stem)))
-    if separators and separators.total() * 2 > len(stems):
+    if separators.total() * 2 > len(stems):
         return f"{{identity}}{separators.most_common(1)[0][0]}{{any}}.{{ext}}"
     return "{identity}.{ext}"

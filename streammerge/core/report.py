@@ -322,13 +322,17 @@ def _trouble(report: Report) -> list[str]:
 
 
 def _extras(report: Report) -> list[str]:
-    lines = [f"Extra:         {report.extra:,} objects at the destination are not in the plan; they were left alone"]
-    lines += _examples(report.extra_examples, report.extra)
-    lines += [
-        f"Warning: {printable(key)} is a RecordIO file: a trainer that finds train.rec and train.idx reads them "
-        "instead of the folders. Remove it, or move it away"
-        for key in report.recordio
+    lines = [
+        f"Extra:         {report.extra:,} at the destination outside the plan"
+        + ("; left alone" if report.extra else "")
     ]
+    lines += _examples(report.extra_examples, report.extra)
+    if report.recordio:
+        names = ", ".join(key.rpartition("/")[2] for key in report.recordio)
+        lines.append(
+            f"Warning:       {names} at the destination: a trainer that finds RecordIO files reads them instead of the "
+            "folders. Remove them, or move them away"
+        )
     return lines
 
 

@@ -1,1 +1,1 @@
-"""A local S3 server, a small data set, a whole merge: the first thing a newcomer runs."""
+"""The demo: a real S3 server on this machine, two small data sets with every fault that real ones have, a merge."""
