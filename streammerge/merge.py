@@ -20,7 +20,7 @@ from streammerge.planfile import plan_file
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries, persist
-from streammerge.scanning import scan
+from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
     from streammerge.s3.store import S3Store
@@ -67,7 +67,7 @@ async def plan(
         async def settle(decision: Decision) -> None:
             await write(decision.copies)
 
-        await run.decide_all(settle)
+        await run.decide_all(settle, ranges=1 if output else RANGES)  # a plan on file is in order
         return run.report("plan", estimate(run.tally.planned, concurrency=options.concurrency, prices=prices))
 
 
@@ -114,7 +114,7 @@ class _Run:
         if not source.layout.sorted and (oddity := looks_unlike(source, page.objects)):
             self._progress.note(f"Warning: {oddity}")
 
-    async def decide_all(self, settle: Callable[[Decision], Awaitable[None]]) -> None:
+    async def decide_all(self, settle: Callable[[Decision], Awaitable[None]], *, ranges: int = RANGES) -> None:
         """Scan everything; `settle` gets each decision once it is counted, conflicts resolved."""
         loose = Loose(tally=self.tally)
         listings = [
@@ -130,7 +130,7 @@ class _Run:
             self._progress.planned(len(decision.copies))
             await settle(decision)
 
-        await scan(self.store, listings, self.retries, emit, self._progress.listed)
+        await scan(self.store, listings, self.retries, emit, listed=self._progress.listed, ranges=ranges)
         self._progress.listing_done()
 
     def _listing(

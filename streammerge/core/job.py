@@ -56,8 +56,8 @@ class Job:
     def __post_init__(self) -> None:
         if not self.sources:
             raise UsageError("there is no source: name at least one s3://bucket/prefix/ to merge")
-        _check_names(self.sources)
         _check_overlaps(self.sources, self.destination)
+        _check_names(self.sources)
         if self.min_images < 1:
             raise UsageError(f"--min-images {self.min_images}: it must be at least 1")
         if self.max_images is not None and self.max_images < self.min_images:
@@ -118,7 +118,11 @@ def _layouts_by_name(layouts: Mapping[str, str] | Sequence[str], names: Sequence
     else:
         pairs = []
         for text in layouts:
+            known = [name for name in names if text.startswith(f"{name}=")]  # a name may itself contain "="
             name, separator, layout = text.partition("=")
+            if known:
+                name = max(known, key=len)
+                layout = text.removeprefix(f"{name}=")
             pairs += [(name, layout)] if separator else [(name, text) for name in names]
     for name, _ in pairs:
         if name not in names:

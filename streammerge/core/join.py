@@ -3,15 +3,18 @@
 Strategy: a listing in UTF-8 byte order has passed an identity once it has reached a key at or after `identity + "0"`,
 since `0` follows `/` and all keys of the identity begin with `identity + "/"`. The frontier is the least key that
 every listing has reached; what lies before it is complete and leaves the index, so that the index holds no more than
-the pages that are open. A listing that promises no order, or whose layout does not keep it, holds the frontier at the
-very beginning until it is closed: then everything is indexed and complete at once. One algorithm serves both.
+the pages that are open. `identity + "0"` sorts as `identity + "/"` does, for no identity contains `/`.
 
-`identity + "0"` sorts as `identity + "/"` does, for no identity contains `/`.
+A listing that promises no order, or whose layout does not keep it, is read to its end first, into an `Index`; the
+join takes from it what the frontier passes. If all are such, there is no frontier, and everything is complete at once.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
 from typing import NamedTuple
 
 from streammerge.core.keys import Listed, printable
@@ -53,12 +56,12 @@ class Census:
             self.examples.setdefault(reason, []).append(key)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Listing:
     """One prefix as it takes part in the join.
 
-    ordered: keys come in byte order, and a key that does not is an error.
-    images_only: a source, of which only images count; at the destination every object does.
+    ordered: the store promises byte order. images_only: a source, of which only images count; at the destination
+    every object does.
     """
 
     prefix: str
@@ -66,94 +69,134 @@ class Listing:
     layout: Layout = FOLDER
     ordered: bool = True
     images_only: bool = True
-    reached: str | None = None  # the last key below the prefix
-    closed: bool = False
 
     @property
     def joinable(self) -> bool:
-        """Whether identities come in order, so that they are complete before the listing is closed."""
+        """Whether identities come in order, so that they can be joined while the listing is read."""
         return self.ordered and self.layout.sorted
+
+    def place(self, objects: Sequence[Listed]) -> Iterator[tuple[str, Image]]:
+        """Each image with its identity; what is none, or has none, is counted and set aside."""
+        skip, place, census, images_only = len(self.prefix), self.layout.place, self.census, self.images_only
+        census.objects += len(objects)
+        for key, size, etag, modified in objects:
+            below = key[skip:]
+            placed = (not_an_image(below, size) if images_only else None) or place(below)
+            if isinstance(placed, str):
+                census.set_aside(placed, key)
+            else:
+                yield placed[0], Image(key, size, etag, modified, placed[1])
+
+
+class Index:
+    """A whole listing, by identity, for listings that cannot be joined while they are read."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._listing = listing
+        self._images: dict[str, dict[str, Image]] = {}
+        self.borders: list[str] = []  # identity + "0", in order, once sealed
+
+    def add(self, objects: Sequence[Listed]) -> None:
+        """Take in one page; a key that comes twice (a store without order may repeat one) counts once."""
+        for identity, image in self._listing.place(objects):
+            self._images.setdefault(identity, {})[image.key] = image
+
+    def seal(self) -> None:
+        """Say that the listing has come to its end."""
+        self.borders = sorted(identity + "0" for identity in self._images)
+
+    def take(self, identity: str) -> list[Image]:
+        """Remove an identity and return its images in byte order of key."""
+        return sorted(self._images.pop(identity, {}).values())
 
 
 class Join:
-    """Feed it pages, take complete identities."""
+    """The join over one key range `(low, high]`: feed it pages, take complete identities.
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
-        self.listings = listings
-        self._index: dict[str, list[list[Image]]] = {}
+    indexes: by position, the listings that were read whole; they are not fed.
+    closed: positions of listings known to have nothing in the range.
+    """
 
-    def feed(self, position: int, page: Sequence[Listed]) -> None:
-        """Index one page of a listing.
+    def __init__(
+        self,
+        listings: Sequence[Listing],
+        indexes: Mapping[int, Index],
+        *,
+        low: str = "",
+        high: str | None = None,
+        closed: Iterable[int] = (),
+    ) -> None:
+        self.high = high  # may come down while the range is read, never below what any listing has reached
+        self._listings = listings
+        self._indexes = indexes
+        self._open = {n: low for n in range(len(listings)) if n not in indexes and n not in set(closed)}
+        self._furthest = low
+        self._taken = low  # the frontier up to which identities have been taken
+        self._members: dict[str, list[list[Image]]] = {}
 
-        Raises RunError on a key out of order in a listing that promised order.
-        """
-        listing = self.listings[position]
-        skip, place, census = len(listing.prefix), listing.layout.place, listing.census
-        ordered, images_only = listing.ordered, listing.images_only
-        reached, open_identity, images = listing.reached, None, list[Image]()
-        census.objects += len(page)
-        for key, size, etag, modified in page:
-            below = key[skip:]
-            if ordered:
-                if reached is not None and below <= reached:
-                    raise _out_of_order(listing.prefix, reached, below)
-                reached = below
-            reason = not_an_image(below, size) if images_only else None
-            placed = reason or place(below)
-            if isinstance(placed, str):
-                census.set_aside(placed, key)
-                continue
-            identity, name = placed
-            if identity != open_identity:
-                open_identity = identity
-                images = self._members(identity)[position]
-            images.append(Image(key, size, etag, modified, name))
-        listing.reached = reached
+    @property
+    def closed(self) -> set[int]:
+        """Positions of the listings that have nothing more in the range."""
+        return {n for n in range(len(self._listings)) if n not in self._indexes and n not in self._open}
 
-    def _members(self, identity: str) -> list[list[Image]]:
-        members = self._index.get(identity)
-        if members is None:
-            members = self._index[identity] = [[] for _ in self.listings]
-        return members
-
-    def close(self, position: int) -> None:
-        """Say that a listing has come to its end."""
-        self.listings[position].closed = True
+    @property
+    def furthest(self) -> str:
+        """The last key that any listing has reached."""
+        return self._furthest
 
     def behind(self) -> list[int]:
-        """The listings that must be read next for the frontier to move: none once all are closed."""
-        frontier = self._frontier()
-        return [
-            position
-            for position, listing in enumerate(self.listings)
-            if not listing.closed and (not listing.joinable or (listing.reached or "") == frontier)
-        ]
+        """The listings that must be read on for the frontier to move: none once all are closed."""
+        frontier = min(self._open.values(), default=None)
+        return [n for n, reached in self._open.items() if reached == frontier]
 
-    def _frontier(self) -> str | None:
-        """The least key that every listing has reached; None for beyond all keys."""
-        reached = (
-            (listing.reached or "") if listing.joinable else "" for listing in self.listings if not listing.closed
-        )
-        return min(reached, default=None)
+    def feed(self, position: int, objects: Sequence[Listed], *, last: bool) -> None:
+        """Index the next page of a listing, as far as it lies in the range; `last` if no other page follows.
+
+        Raises RunError on a key that is out of order.
+        """
+        listing = self._listings[position]
+        reached = self._open[position]
+        keys = [item[0] for item in objects]
+        _check_order(listing.prefix, reached, keys)
+        inside = len(keys) if self.high is None else bisect_right(keys, listing.prefix + self.high)
+        if inside:
+            self._open[position] = keys[inside - 1][len(listing.prefix) :]
+            self._furthest = max(self._furthest, self._open[position])
+        if last or inside < len(keys):
+            del self._open[position]
+        open_identity, images = None, list[Image]()
+        for identity, image in listing.place(objects[:inside] if inside < len(keys) else objects):
+            if identity != open_identity:
+                open_identity, images = identity, self._of(identity)[position]
+            images.append(image)
+
+    def _of(self, identity: str) -> list[list[Image]]:
+        members = self._members.get(identity)
+        if members is None:
+            members = self._members[identity] = [[] for _ in self._listings]
+        return members
 
     def complete(self) -> list[Identity]:
         """Take the identities that every listing has passed, in byte order of `identity + "/"`."""
-        frontier = self._frontier()
-        names = [name for name in self._index if frontier is None or name + "0" <= frontier]
+        frontier = min(self._open.values(), default=self.high)
+        for position, index in self._indexes.items():
+            first = bisect_right(index.borders, self._taken)
+            end = len(index.borders) if frontier is None else bisect_right(index.borders, frontier)
+            for border in index.borders[first:end]:
+                self._of(border[:-1])[position] = index.take(border[:-1])
+        self._taken = self._taken if frontier is None else frontier
+        names = [name for name in self._members if frontier is None or name + "0" <= frontier]
         names.sort(key=lambda name: name + "/")
-        return [Identity(name, self._settled(self._index.pop(name))) for name in names]
-
-    def _settled(self, members: list[list[Image]]) -> list[list[Image]]:
-        for position, images in enumerate(members):
-            if len(images) > 1 and not self.listings[position].joinable:
-                # by key, and each key once: a store without order may repeat one across pages
-                members[position] = sorted({image.key: image for image in images}.values())
-        return members
+        return [Identity(name, self._members.pop(name)) for name in names]
 
 
-def _out_of_order(prefix: str, reached: str, below: str) -> RunError:
-    return RunError(
-        f"the store lists {printable(prefix + below)!r} after {printable(prefix + reached)!r}: that is not UTF-8 byte "
-        "order, so identities cannot be settled while listing goes on. Run again with --listing-order any, which "
-        "reads every listing to its end first"
+def _check_order(prefix: str, reached: str, keys: Sequence[str]) -> None:
+    if all(map(lt, keys, islice(keys, 1, None))) and (not keys or not reached or keys[0] > prefix + reached):
+        return
+    pairs = zip([prefix + reached, *keys], keys, strict=False)
+    before, after = next((before, after) for before, after in pairs if after <= before)
+    raise RunError(
+        f"the store lists {printable(after)!r} after {printable(before)!r}: that is not UTF-8 byte order, so identities "
+        "cannot be settled while listing goes on. Run again with --listing-order any, which reads every listing to its "
+        "end first"
     )

@@ -3,7 +3,7 @@
 Strategy: a layout turns a key below its prefix into a place `(identity, name)` or into the reason why there is none.
 Two kinds exist. `folder`: the first component is the identity, the rest, nested or not, the name. A pattern, such as
 `{identity}_face.{ext}`, is matched against the whole key below the prefix, each field taking the fewest characters
-that fit; the name is the key's last component unless the pattern says `{name}`.
+that fit; the name is the key's last component unless the pattern says `{name}`, which keeps the key's extension.
 """
 
 import re
@@ -80,7 +80,7 @@ def parse_layout(text: str) -> Layout:
         raise UsageError(
             f"layout {text!r}: it must be 'folder' or contain {{identity}}, as in {{identity}}_face.{{ext}}"
         )
-    return Layout(text, sorted=False, place=_matcher(re.compile(pattern, re.DOTALL), seen))
+    return Layout(text, sorted=False, place=_matcher(re.compile(pattern, re.DOTALL), named="name" in seen))
 
 
 def _group(field: str) -> str:
@@ -101,16 +101,15 @@ def _literal(text: str, start: int, end: int) -> str:
     return text[start:end]
 
 
-def _matcher(pattern: re.Pattern[str], fields: set[str]) -> Callable[[str], Place | Reason]:
-    named, with_extension = "name" in fields, "ext" in fields
-
+def _matcher(pattern: re.Pattern[str], *, named: bool) -> Callable[[str], Place | Reason]:
     def place(below: str) -> Place | Reason:
         match = pattern.fullmatch(below)
         if match is None:
             return "pattern mismatch"
         if not named:
             return match["identity"], below.rpartition("/")[2]
-        return match["identity"], f"{match['name']}.{match['ext']}" if with_extension else match["name"]
+        _, dot, extension = below[match.end("name") :].rpartition(".")
+        return match["identity"], match["name"] + (dot and dot + extension)
 
     return place
 

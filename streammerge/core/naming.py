@@ -68,35 +68,29 @@ class _Desk:
         self._mode = duplicates
         self._collisions = collisions
         self._taken: set[str] = set()
-        self._by_original: dict[str, list[Image]] = {}
-        self._contents: set[tuple[int, str]] = set()
+        self._marks: set[tuple[str, int, str]] = set()  # of the images kept
 
     def settle(self, source: int, images: Iterable[Image]) -> None:
         colliding = []
-        for image in self._new_contents(images):
-            if image.name in self._taken:
+        for image in images:
+            if self._is_duplicate(image):
+                self.duplicates += 1
+            elif image.name in self._taken:
                 colliding.append(image)
             else:
                 self._keep(image, source, image.name)
         for image in colliding:
             self._settle_collision(image, source)
 
-    def _new_contents(self, images: Iterable[Image]) -> Iterable[Image]:
-        if self._mode != "content":
-            yield from images
-            return
-        for image in images:
-            content = image.size, image.etag
-            if content in self._contents:
-                self.duplicates += 1
-                continue
-            if is_plain_md5(image.etag):
-                self._contents.add(content)
-            yield image
+    def _is_duplicate(self, image: Image) -> bool:
+        return self._mode != "none" and is_plain_md5(image.etag) and self._mark(image) in self._marks
+
+    def _mark(self, image: Image) -> tuple[str, int, str]:
+        """What a duplicate shares with the image that is kept."""
+        return image.name if self._mode == "name" else "", image.size, image.etag
 
     def _settle_collision(self, image: Image, source: int) -> None:
-        namesakes = self._by_original.get(image.name, ())
-        if self._mode != "none" and any(_equal(image, other) for other in namesakes):
+        if self._is_duplicate(image):  # of one that was renamed since
             self.duplicates += 1
         elif self._collisions == "rename":
             self._keep(image, source, self._free_name(image.name, self._source_names[source]))
@@ -112,7 +106,7 @@ class _Desk:
     def _keep(self, image: Image, source: int, name: str) -> None:
         self.kept.append(Kept(image, source, name))
         self._taken.add(name)
-        self._by_original.setdefault(image.name, []).append(image)
+        self._marks.add(self._mark(image))
 
     def _free_name(self, name: str, source_name: str) -> str:
         folder, slash, last = name.rpartition("/")
@@ -124,7 +118,3 @@ class _Desk:
         return next(
             candidate for number in itertools.count(2) if (candidate := f"{base}_{number}{ending}") not in self._taken
         )
-
-
-def _equal(one: Image, other: Image) -> bool:
-    return one.size == other.size and one.etag == other.etag and is_plain_md5(one.etag)

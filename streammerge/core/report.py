@@ -90,7 +90,8 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every image of the plan is at the destination (of a plan: could be brought there)."""
-        return not self.failed and not self.conflicts
+        planning = self.estimate is not None
+        return not (self.failed or self.conflicts or (self.not_attempted and not planning))
 
     def to_json(self) -> dict[str, Any]:
         """The report as an object of JSON's types."""
@@ -345,7 +346,7 @@ def human_bytes(count: int) -> str:
     """A number of bytes in the unit that suits it, powers of 1,000."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < _KILO:
+        if round(value, 1) < _KILO:
             return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= _KILO
     return f"{value:.1f} TB"
@@ -353,9 +354,9 @@ def human_bytes(count: int) -> str:
 
 def human_time(seconds: float) -> str:
     """A duration as `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < _SIXTY:
+    if round(seconds * _KILO) < _KILO:
+        return f"{seconds * _KILO:.0f} ms"
+    if round(seconds, 1) < _SIXTY:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _SIXTY)
     if minutes < _SIXTY:

@@ -1,8 +1,8 @@
 """What S3 answers, parsed straight into our types.
 
 Strategy: expat with one handler for the end of an element and one that gathers text; a page is parsed in one pass
-without building a tree. Answers come from a network, so entities are refused: no S3 answer has any, and they are how
-a hostile one would exhaust memory.
+without building a tree. Answers come from a network, so a document type is refused: no S3 answer has one, and the
+entities it may declare are how a hostile one would exhaust memory.
 """
 
 from dataclasses import dataclass, field
@@ -22,19 +22,19 @@ class _Parser:
 
     def parse(self, body: bytes, what: str) -> None:
         """Raises TransientError if the body is cut short or is not XML."""
-        parser = expat.ParserCreate()
+        parser = expat.ParserCreate("utf-8")
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self.text.append
-        parser.EntityDeclHandler = self._refuse
+        parser.StartDoctypeDeclHandler = self._refuse
         try:
             parser.Parse(body, True)
         except (expat.ExpatError, UnicodeError) as error:
             raise TransientError(f"{what}: the answer is not well-formed XML: {error}", code="MalformedXML") from error
 
     def _refuse(self, *_: object) -> None:
-        raise TransientError("the answer declares XML entities, which no answer of S3 does", code="MalformedXML")
+        raise TransientError("the answer declares a document type, which no answer of S3 does", code="MalformedXML")
 
     def _start(self, name: str, _: object) -> None:
         self.root = self.root or name
@@ -84,7 +84,7 @@ class _Listing(_Parser):
 def parse_page(body: bytes, what: str) -> Page:
     """Parse the answer to ListObjectsV2.
 
-    Raises TransientError if it is cut short, is something else, or says that there is more but not how to get it.
+    Raises TransientError if it is cut short, is something else, or does not say whether and how it goes on.
     """
     parser = _Listing()
     try:
@@ -94,11 +94,13 @@ def parse_page(body: bytes, what: str) -> Page:
     if parser.root != "ListBucketResult":
         raise TransientError(f"{what}: the answer is <{parser.root}>, not <ListBucketResult>", code="MalformedXML")
     token = parser.values.get("NextContinuationToken") or None
-    if parser.values.get("IsTruncated") == "true":
-        if token is None:
-            raise TransientError(f"{what}: truncated, without a token to go on", code="MalformedXML")
-    else:
+    truncated = parser.values.get("IsTruncated")
+    if truncated not in ("true", "false"):
+        raise TransientError(f"{what}: the answer does not say whether there is more", code="MalformedXML")
+    if truncated == "false":
         token = None
+    elif token is None:
+        raise TransientError(f"{what}: truncated, without a token to go on", code="MalformedXML")
     if parser.values.get("EncodingType") != "url":
         return Page([Listed(*item) for item in parser.objects], parser.prefixes, token)
     try:
@@ -116,7 +118,7 @@ def _decode(text: str) -> str:
 
 
 def parse_copy(body: bytes, what: str) -> str:
-    """The ETag of a successful CopyObject or UploadPartCopy; "" if the body is no such result.
+    """The ETag of a successful CopyObject; "" if the body is no such result.
 
     `200 OK` may carry an error instead, so only the body tells:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html

@@ -34,11 +34,11 @@ def encode_path(key: str) -> str:
 
 
 def encode_query(parameters: Mapping[str, str]) -> str:
-    """A query string in canonical form: sorted, every reserved character encoded."""
-    return "&".join(
-        f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}"
-        for name, value in sorted(parameters.items())
+    """A query string in canonical form: every reserved character encoded, then sorted."""
+    encoded = sorted(
+        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED)) for name, value in parameters.items()
     )
+    return "&".join(f"{name}={value}" for name, value in encoded)
 
 
 @lru_cache(maxsize=64)

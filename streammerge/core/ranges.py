@@ -1,0 +1,98 @@
+"""Key ranges: where a range that is being listed can be cut in two, without knowing what is in it.
+
+Strategy: S3 cannot be asked how many keys lie where, so the border is a guess, and every guess is safe: a border has
+no `/`, so that no identity straddles it, and a wrong one only makes the halves unequal (an empty half costs one
+request). To guess well, the alphabet is learned from the names seen so far, for each position of the name. A position
+that never varied is taken for constant, so a shared prefix of any length costs nothing; a position whose characters
+occur where names do vary may hold any of those, so that the first thousand of a million numbers already tell how to
+cut the rest.
+"""
+
+import string
+import sys
+from collections.abc import Iterable
+
+_DIGITS = frozenset(string.digits)
+_HEX = frozenset("abcdef"), frozenset("ABCDEF")
+_SOME = 3  # of these letters among digits make it hexadecimal
+
+
+class Alphabet:
+    """Which characters stand where in the names of a range, as far as they were seen."""
+
+    def __init__(self, varying: Iterable[str] = (), neighbour: str = "") -> None:
+        self._seen: list[set[str]] = []  # by position
+        self._varying = set(varying)  # seen at some position that varies
+        self._neighbour = neighbour  # a name before the range
+
+    def heir(self, name: str) -> "Alphabet":
+        """For the far half of a range of which `name` was seen.
+
+        Which characters vary is known there, where they stand is not; and in the first position in which its names
+        differ from those before it, these characters vary too.
+        """
+        return Alphabet(self._varying, name)
+
+    def learn(self, names: Iterable[str]) -> None:
+        """Take note of some names."""
+        for name in names:
+            if self._neighbour:
+                position = _common(self._neighbour, name)
+                self._vary({*self._neighbour[position : position + 1], *name[position : position + 1]})
+                self._neighbour = ""
+            while len(self._seen) < len(name):
+                self._seen.append(set())
+            for seen, character in zip(self._seen, name, strict=False):
+                if character not in seen:
+                    seen.add(character)
+                    if len(seen) > 1:
+                        self._vary(seen)
+
+    def _vary(self, characters: set[str]) -> None:
+        self._varying |= characters
+        if self._varying & _DIGITS:
+            self._varying |= _DIGITS
+        for letters in _HEX:
+            if self._varying <= _DIGITS | letters and len(self._varying & letters) >= _SOME:
+                self._varying |= letters
+
+    def _at(self, position: int) -> set[str]:
+        if position >= len(self._seen):
+            return self._varying
+        seen = self._seen[position]
+        return seen | self._varying if seen & self._varying else seen
+
+    def beyond(self) -> str:
+        """A border beyond all names that begin as every name seen so far does; "" if they begin differently."""
+        constant = ""
+        for position in range(len(self._seen)):
+            if len(characters := self._at(position)) > 1:
+                break
+            constant += next(iter(characters))
+        return constant and constant + chr(sys.maxunicode)
+
+    def between(self, low: str, high: str | None) -> str | None:
+        """A border about half-way between a name and another border (None: the end); None if there is none.
+
+        Every key of an identity named `low` or less lies below the border, and none below a border lies at `high`.
+        """
+        start = _common(low, high) if high is not None else 0
+        for position in range(start, len(low) + 1):
+            floor = low[position : position + 1]
+            ceiling = high[position : position + 1] if high is not None and position == start else ""
+            inner = sorted(c for c in self._at(position) if c > floor and (not ceiling or c < ceiling) and c != "/")
+            candidates = [low[:position] + inner[len(inner) // 2]] if inner else []
+            if ceiling:
+                candidates.append(low[:position] + ceiling)
+            for border in candidates:
+                if low + "/" < border and (high is None or border < high) and "/" not in border:
+                    return border
+        return None
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters two strings have in common at their beginning."""
+    for position, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return position
+    return min(len(one), len(other))
