@@ -20,16 +20,20 @@ class Gate:
     async def enter(self) -> float:
         """Wait for a place; returns the time at which the request starts, in seconds of the loop's clock."""
         async with self._turn:
-            while self._in_flight >= self._window.size:
-                self._freed.clear()
-                await self._freed.wait()
+            await self._place()
             now = self._clock()
             delay = self._window.start_at(now) - now
             if delay > _WORTH_SLEEPING:
                 await asyncio.sleep(delay)
+                await self._place()  # the window may have shrunk meanwhile
                 now = self._clock()
             self._in_flight += 1
             return now
+
+    async def _place(self) -> None:
+        while self._in_flight >= self._window.size:
+            self._freed.clear()
+            await self._freed.wait()
 
     def leave(self, entered: float, *, throttled: bool = False, typical: bool = True) -> None:
         """Give the place back. typical: False for a request whose duration says nothing about the others'."""

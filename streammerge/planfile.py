@@ -1,8 +1,8 @@
 """A plan as a file: one line of JSON for every copy to make."""
 
+import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import aiofiles
@@ -13,7 +13,7 @@ from streammerge.core.plan import Copy
 from streammerge.errors import UsageError
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def plan_file(path: Path | None, job: Job) -> AsyncIterator[Callable[[Sequence[Copy]], Awaitable[None]]]:
     """A function that appends copies to the file; the file is there once the block has ended well, and whole.
 
@@ -28,15 +28,28 @@ async def plan_file(path: Path | None, job: Job) -> AsyncIterator[Callable[[Sequ
         yield discard
         return
     partial = path.with_name(path.name + ".partial")
+    with _telling(path):
+        file = await aiofiles.open(partial, "w", encoding="utf-8")
+
+    async def write(copies: Sequence[Copy]) -> None:
+        with _telling(path):
+            await file.write("".join(_line(copy, job) for copy in copies))
+
     try:
-        async with aiofiles.open(partial, "w", encoding="utf-8") as file:
-
-            async def write(copies: Sequence[Copy]) -> None:
-                if copies:
-                    await file.write("".join(_line(copy, job) for copy in copies))
-
-            yield write
+        yield write
+    except BaseException:
+        with contextlib.suppress(OSError):
+            await file.close()
+        raise
+    with _telling(path):
+        await file.close()
         await aiofiles.os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"cannot write the plan to {path}: {error.strerror}") from error
 

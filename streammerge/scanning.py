@@ -160,7 +160,8 @@ class _Scan:
             part.tokens[position] = page.token
         self._pages += 1
         skip = len(self._listings[position].prefix)
-        part.alphabet.learn(item.key[skip:].partition("/")[0] for item in page.objects[::_SAMPLE])
+        sample = page.objects[::_SAMPLE] + page.objects[-1:]
+        part.alphabet.learn(item.key[skip:].partition("/")[0] for item in sample)
 
     def _cut_where_it_pays(self) -> None:
         """Cut ranges while there is room, each at most once a page: then there is something new to judge it by."""
@@ -174,7 +175,7 @@ class _Scan:
         part.may_be_cut = False
         join = part.join
         name = join.furthest.partition("/")[0]
-        border = part.alphabet.beyond() if join.high is None else None  # is there more than what begins alike?
+        border = part.alphabet.beyond(name) if join.high is None else None  # is there more than what begins alike?
         border = border or part.alphabet.between(name, join.high)
         if not border:
             return

@@ -2,18 +2,19 @@
 
 import json
 import sys
+import traceback
 
 import click
 
 from streammerge.cli.commands import commands
-from streammerge.cli.exits import BAD_USAGE, DONE, INTERRUPTED, TERMINATED, TerminatedError, exit_code
+from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, INTERRUPTED, TERMINATED, TerminatedError, exit_code
 from streammerge.errors import StreamMergeError
 
 
 def main() -> int:
     """Run the command of sys.argv and return its exit code."""
     try:
-        code: int | None = commands.main(prog_name="streammerge", standalone_mode=False)
+        return commands.main(prog_name="streammerge", standalone_mode=False) or DONE
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return BAD_USAGE
@@ -21,11 +22,12 @@ def main() -> int:
         return _failed(error.format_message(), error.exit_code)
     except StreamMergeError as error:
         return _failed(str(error), exit_code(error))
-    except (KeyboardInterrupt, click.Abort):
-        return _interrupted(INTERRUPTED)
-    except TerminatedError:
-        return _interrupted(TERMINATED)
-    return code or DONE
+    except (KeyboardInterrupt, click.Abort, TerminatedError) as error:
+        code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
+        return _failed("interrupted. What was copied stays; run the same command again to go on", code)
+    except Exception:  # noqa: BLE001 - the last resort
+        traceback.print_exc()
+        return _failed("that is a bug in streammerge. Please report it, with the lines above", FAILED)
 
 
 def _failed(message: str, code: int) -> int:
@@ -33,7 +35,3 @@ def _failed(message: str, code: int) -> int:
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_code": code}))
     return code
-
-
-def _interrupted(code: int) -> int:
-    return _failed("interrupted. What was copied stays; run the same command again to go on", code)

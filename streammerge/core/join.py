@@ -99,7 +99,9 @@ class Index:
     def add(self, objects: Sequence[Listed]) -> None:
         """Take in one page; a key that comes twice (a store without order may repeat one) counts once."""
         for identity, image in self._listing.place(objects):
-            self._images.setdefault(identity, {})[image.key] = image
+            images = self._images.setdefault(identity, {})
+            self._listing.census.objects -= image.key in images
+            images[image.key] = image
 
     def seal(self) -> None:
         """Say that the listing has come to its end."""
@@ -131,7 +133,7 @@ class Join:
         self._indexes = indexes
         self._open = {n: low for n in range(len(listings)) if n not in indexes and n not in set(closed)}
         self._furthest = low
-        self._taken = low  # the frontier up to which identities have been taken
+        self._next = {n: bisect_right(index.borders, low) for n, index in indexes.items()}  # identity to take
         self._members: dict[str, list[list[Image]]] = {}
 
     @property
@@ -180,11 +182,10 @@ class Join:
         """Take the identities that every listing has passed, in byte order of `identity + "/"`."""
         frontier = min(self._open.values(), default=self.high)
         for position, index in self._indexes.items():
-            first = bisect_right(index.borders, self._taken)
             end = len(index.borders) if frontier is None else bisect_right(index.borders, frontier)
-            for border in index.borders[first:end]:
+            for border in index.borders[self._next[position] : end]:
                 self._of(border[:-1])[position] = index.take(border[:-1])
-        self._taken = self._taken if frontier is None else frontier
+            self._next[position] = end
         names = [name for name in self._members if frontier is None or name + "0" <= frontier]
         names.sort(key=lambda name: name + "/")
         return [Identity(name, self._members.pop(name)) for name in names]
@@ -196,7 +197,7 @@ def _check_order(prefix: str, reached: str, keys: Sequence[str]) -> None:
     pairs = zip([prefix + reached, *keys], keys, strict=False)
     before, after = next((before, after) for before, after in pairs if after <= before)
     raise RunError(
-        f"the store lists {printable(after)!r} after {printable(before)!r}: that is not UTF-8 byte order, so identities "
-        "cannot be settled while listing goes on. Run again with --listing-order any, which reads every listing to its "
-        "end first"
+        f"the store lists {printable(after)!r} after {printable(before)!r}: that is not UTF-8 byte order, so "
+        "identities cannot be settled while listing goes on. Run again with --listing-order any, which reads every "
+        "listing to its end first"
     )

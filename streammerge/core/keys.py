@@ -61,6 +61,8 @@ def parse_location(url: str) -> Location:
         raise UsageError(f"{url!r} is not an S3 URL: write s3://bucket/prefix/")
     if not _BUCKET.fullmatch(bucket):
         raise UsageError(f"{url!r} has no valid bucket name: write s3://bucket/prefix/")
+    if any("\ud800" <= character <= "\udfff" for character in prefix):  # how Python reads bytes that are no UTF-8
+        raise UsageError(f"{url!r} is not UTF-8, and every key of S3 is")
     if prefix and not prefix.endswith("/"):
         prefix += "/"
     return Location(bucket, prefix)

@@ -62,14 +62,15 @@ class Alphabet:
         seen = self._seen[position]
         return seen | self._varying if seen & self._varying else seen
 
-    def beyond(self) -> str:
-        """A border beyond all names that begin as every name seen so far does; "" if they begin differently."""
+    def beyond(self, low: str) -> str | None:
+        """A border after `low` and all names that begin like every name seen so far; None if these differ at once."""
         constant = ""
         for position in range(len(self._seen)):
             if len(characters := self._at(position)) > 1:
                 break
             constant += next(iter(characters))
-        return constant and constant + chr(sys.maxunicode)
+        border = constant + chr(sys.maxunicode)
+        return border if constant and low + "/" < border else None
 
     def between(self, low: str, high: str | None) -> str | None:
         """A border about half-way between a name and another border (None: the end); None if there is none.

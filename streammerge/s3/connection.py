@@ -168,6 +168,10 @@ async def rare(what: str, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
         raise from_client_error(what, error) from error
     except _NETWORK as error:
         raise TransientError(f"{what}: {error or type(error).__name__}", code=type(error).__name__) from error
+    except (
+        RecursionError
+    ) as error:  # botocore asks the region of a bucket of the server that does not say it, and so on
+        raise RunError(f"{what}: it is in another region, and the server does not say which: try --region") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
 

@@ -17,36 +17,45 @@ from streammerge.errors import (
     TransientError,
 )
 
-_THROTTLED = frozenset(
-    {
-        "SlowDown",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "TooManyRequests",
-        "TooManyRequestsException",
-        "BandwidthLimitExceeded",
-    }
-)
-_TRANSIENT = frozenset(
-    {
-        "InternalError",
-        "RequestTimeout",
-        "RequestTimeTooSkewed",  # the offset is learnt from the answer, so the next try is right
-        "OperationAborted",
-        "ConditionalRequestConflict",
-        "IncompleteBody",
-    }
-)
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
 BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId"})
 WRONG_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
-_CHANGED = frozenset({"NoSuchKey", "PreconditionFailed"})
-_TRANSIENT_STATUSES = frozenset({408, 500, 502, 504})
-_FORBIDDEN = 403
-_THROTTLED_STATUSES = frozenset({429, 503})
+
+# What a code says counts before what the status says: an error may come under 200 OK
+_KINDS: dict[str, type[S3Error]] = {
+    **dict.fromkeys(
+        (
+            "SlowDown",
+            "ServiceUnavailable",
+            "Throttling",
+            "ThrottlingException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "TooManyRequests",
+            "TooManyRequestsException",
+            "BandwidthLimitExceeded",
+        ),
+        ThrottledError,
+    ),
+    **dict.fromkeys(
+        (
+            "InternalError",
+            "RequestTimeout",
+            "RequestTimeTooSkewed",  # the offset is learnt from the answer, so the next try is right
+            "OperationAborted",
+            "ConditionalRequestConflict",
+            "IncompleteBody",
+        ),
+        TransientError,
+    ),
+    **dict.fromkeys(("NoSuchKey", "PreconditionFailed"), ChangedError),
+    "AccessDenied": DeniedError,
+}
+_KINDS_BY_STATUS: dict[int, type[S3Error]] = {
+    **dict.fromkeys((429, 503), ThrottledError),
+    **dict.fromkeys((408, 500, 502, 504), TransientError),
+}
+_KINDS_WITHOUT_CODE: dict[int, type[S3Error]] = {403: DeniedError, 404: ChangedError, 412: ChangedError}  # of a HEAD
 
 
 def classify(what: str, *, status: int, code: str, message: str = "", request_id: str = "") -> StreamMergeError:
@@ -60,15 +69,8 @@ def classify(what: str, *, status: int, code: str, message: str = "", request_id
         return RunError(f"{text}. Check the credentials (AWS_ACCESS_KEY_ID and so on, or --profile)")
     if code in WRONG_REGION:
         return RunError(f"{text}. The bucket is in another region: say which with --region")
-    kind: type[S3Error] = ObjectError
-    if code in _THROTTLED or status in _THROTTLED_STATUSES:
-        kind = ThrottledError
-    elif code in _TRANSIENT or status in _TRANSIENT_STATUSES:
-        kind = TransientError
-    elif code in _CHANGED or (not code and status in {404, 412}):
-        kind = ChangedError
-    elif status == _FORBIDDEN:
-        kind = DeniedError
+    kind = _KINDS.get(code) or _KINDS_BY_STATUS.get(status) or (_KINDS_WITHOUT_CODE.get(status) if not code else None)
+    kind = kind or ObjectError
     return kind(text, code=code or f"HTTP {status}", status=status, request_id=request_id)
 
 
@@ -76,11 +78,11 @@ def from_client_error(what: str, error: ClientError) -> StreamMergeError:
     """The exception for what botocore raises on an answer that is no success."""
     metadata = error.response.get("ResponseMetadata", {})
     fields = error.response.get("Error", {})
-    code = fields.get("Code", "")
+    code = fields.get("Code") or ""  # botocore reads an empty element as None
     return classify(
         what,
         status=metadata.get("HTTPStatusCode", 0),
         code="" if code.isdigit() else code,  # a HEAD has no body: botocore gives the status for a code
-        message=fields.get("Message", ""),
+        message=fields.get("Message") or "",
         request_id=metadata.get("RequestId", ""),
     )

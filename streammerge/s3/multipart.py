@@ -64,7 +64,7 @@ class MultipartCopy:
 
     async def _tags(self) -> dict[str, str]:
         tagging = await self._call(self._client.get_object_tagging(**self._source))
-        return {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]}
+        return {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())}  # Ceph leaves an empty set away
 
     async def _copy_parts(self, upload: dict[str, str]) -> list[dict[str, Any]]:
         slots = asyncio.Semaphore(_PARTS_AT_ONCE)

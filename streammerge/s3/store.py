@@ -17,7 +17,15 @@ from yarl import URL
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
-from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, TransientError, UsageError
+from streammerge.errors import (
+    ChangedError,
+    DeniedError,
+    ObjectError,
+    RunError,
+    StreamMergeError,
+    TransientError,
+    UsageError,
+)
 from streammerge.s3 import failures
 from streammerge.s3.connection import Address, Connection, connect, first_page, rare
 from streammerge.s3.multipart import MultipartCopy
@@ -59,8 +67,10 @@ class S3Store:
             raise UsageError(f"{location} is in a directory bucket (S3 Express), which streammerge cannot read yet")
         try:
             page = await persist(lambda: self._probe(location, delimiter), _PROBES)
-        except UsageError:
-            raise
+        except DeniedError as error:
+            raise UsageError(f"{error}. Listing needs s3:ListBucket on bucket {location.bucket}") from error
+        except TransientError as error:
+            raise UsageError(f"{error}. Check the network, and --endpoint-url or AWS_ENDPOINT_URL") from error
         except StreamMergeError as error:
             raise UsageError(str(error)) from error
         self._check_region(location)

@@ -1,0 +1,65 @@
+"""Whether a source looks as its layout says."""
+
+from samples import listed, source
+
+from streammerge.core.inspection import looks_flat, looks_unlike
+
+FLAT = [listed(f"one/{name}_face.png") for name in ("ab", "ac", "ad")]
+PATTERN = "{identity}_face.{ext}"
+
+
+def test_a_flat_source_is_seen() -> None:
+    """More loose images than folders: the user is told which, how many, and both ways out."""
+    problem = looks_flat(source(), FLAT, 2)
+    assert problem is not None
+    assert problem.startswith(
+        "source one (s3://data/one/) looks flat: 3 images lie directly under the prefix, beside 2 "
+    )
+    assert "(such as ab_face.png)" in problem
+    assert "--layout 'one={identity}_face.{ext}'" in problem
+    assert "--layout one=folder" in problem
+
+
+def test_a_few_loose_images_are_not_flat() -> None:
+    """As many folders as loose images, or more, and the source is what it says."""
+    assert looks_flat(source(), FLAT, 3) is None
+    assert looks_flat(source(), [], 0) is None
+
+
+def test_what_is_no_image_is_not_loose() -> None:
+    """RecordIO files, empty files and markers beside the folders say nothing."""
+    others = [listed("one/train.rec"), listed("one/a.jpg", size=0), listed("one/", size=0), listed("one/readme.txt")]
+    assert looks_flat(source(), others, 0) is None
+    assert looks_flat(source(), [*others, FLAT[0]], 0) is not None
+
+
+def test_whoever_says_folder_means_it() -> None:
+    """With the layout said in so many words, or another one, nobody is stopped."""
+    assert looks_flat(source(layout="folder"), FLAT, 0) is None
+    assert looks_flat(source(layout=PATTERN), FLAT, 0) is None
+
+
+def test_the_proposal_cannot_forge_the_terminal() -> None:
+    """A key with control characters is shown escaped."""
+    problem = looks_flat(source(), [listed("one/\x1b[2J.jpg")], 0)
+    assert problem is not None
+    assert "\x1b" not in problem.split("\n")[0]
+    assert "\\x1b[2J.jpg" in problem
+
+
+def test_a_source_unlike_its_pattern() -> None:
+    """More misfits than fits among the images: the oddity says how many, and shows one."""
+    sample = [*FLAT[:1], listed("one/ab/0.jpg"), listed("one/ac/0.jpg"), listed("one/readme.txt")]
+    oddity = looks_unlike(source(layout=PATTERN), sample)
+    assert oddity is not None
+    assert f"does not look like {PATTERN}: 2 of its first 3 images do not fit" in oddity
+    assert "(such as ab/0.jpg)" in oddity
+    assert "--layout one=folder" in oddity
+
+
+def test_a_source_like_its_pattern() -> None:
+    """Half of the images fitting is enough, and no images are no oddity."""
+    pattern = source(layout=PATTERN)
+    assert looks_unlike(pattern, FLAT) is None
+    assert looks_unlike(pattern, [FLAT[0], listed("one/ab/0.jpg")]) is None
+    assert looks_unlike(pattern, []) is None

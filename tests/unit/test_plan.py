@@ -1,0 +1,103 @@
+"""What is decided about one identity."""
+
+import pytest
+from samples import DAY, a_job, copy, etag_of, identity, image
+
+from streammerge.core.plan import KEPT, NO_SOURCE, TOO_FEW, TOO_MANY, decide, is_same
+
+EARLIER, LATER = "2025-12-31T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
+MULTIPART = f"{etag_of('x')}-2"
+
+
+def test_copies_what_is_not_there() -> None:
+    """Every image kept becomes a copy below the identity's folder, with all that the copy needs."""
+    decision = decide(identity("id", {"a.jpg": "1"}, {"deep/b.jpg": "22"}, {}), a_job())
+    assert decision.verdict == KEPT
+    assert decision.sources == 2
+    first, second = decision.copies
+    assert first == (0, "one/id/a.jpg", "out/id/a.jpg", 1, etag_of("1"), DAY, "id")
+    assert second == (1, "two/id/deep/b.jpg", "out/id/deep/b.jpg", 2, etag_of("22"), DAY, "id")
+    assert (decision.present, decision.conflicts, decision.extra) == ([], [], [])
+
+
+def test_sorts_what_is_already_there() -> None:
+    """What is there is right, in the way, or not in the plan."""
+    there = {"a.jpg": "1", "b.jpg": "other", "old.jpg": "1", "deep/old.txt": "1"}
+    decision = decide(identity("id", {"a.jpg": "1", "b.jpg": "2", "c.jpg": "3"}, there), a_job(1))
+    assert [found.target for found in decision.present] == ["out/id/a.jpg"]
+    assert [(conflict.copy.target, conflict.found.etag) for conflict in decision.conflicts] == [
+        ("out/id/b.jpg", etag_of("other"))
+    ]
+    assert [found.target for found in decision.copies] == ["out/id/c.jpg"]
+    assert decision.extra == ["out/id/deep/old.txt", "out/id/old.jpg"]
+
+
+def test_a_renamed_image_is_found_under_its_new_name() -> None:
+    """A second run sees what the first one renamed."""
+    there = {"a.jpg": "1", "a_two.jpg": "2"}
+    decision = decide(identity("id", {"a.jpg": "1"}, {"a.jpg": "2"}, there), a_job())
+    assert [found.target for found in decision.present] == ["out/id/a.jpg", "out/id/a_two.jpg"]
+    assert (decision.copies, decision.conflicts, decision.extra) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict"),
+    [
+        ({"a.jpg": "1"}, {"b.jpg": "2"}, KEPT),
+        ({"a.jpg": "1"}, {}, TOO_FEW),
+        ({"a.jpg": "1"}, {"a.jpg": "1"}, TOO_FEW),
+        ({"a.jpg": "1"}, {"a.jpg": "2"}, KEPT),
+        ({"a.jpg": "1", "b.jpg": "2"}, {"c.jpg": "3"}, KEPT),
+        ({"a.jpg": "1", "b.jpg": "2"}, {"c.jpg": "3", "d.jpg": "4"}, TOO_MANY),
+        ({"a.jpg": "1", "b.jpg": "2"}, {"a.jpg": "1", "b.jpg": "2"}, KEPT),
+        ({}, {}, NO_SOURCE),
+    ],
+)
+def test_counts_over_all_sources(one: dict[str, str], two: dict[str, str], verdict: str) -> None:
+    """Bounds hold for the union of the sources, once duplicates are resolved: one and one is two."""
+    decision = decide(identity("id", one, two, {"old.jpg": "1"}), a_job(min_images=2, max_images=3))
+    assert decision.verdict == verdict
+    assert bool(decision.copies) == (verdict == KEPT)
+    assert decision.extra == ["out/id/old.jpg"]
+
+
+def test_what_first_drops_does_not_count() -> None:
+    """An image that is not kept does not help its identity over the threshold."""
+    members = identity("id", {"a.jpg": "1"}, {"a.jpg": "2"}, {})
+    assert decide(members, a_job(collisions="first")).verdict == TOO_FEW
+    assert decide(members, a_job(collisions="rename")).verdict == KEPT
+
+
+def test_an_identity_that_is_not_kept_leaves_only_extras() -> None:
+    """What lies at the destination of an identity below the threshold is not in the plan."""
+    decision = decide(identity("id", {"a.jpg": "1"}, {"a.jpg": "1"}), a_job(1))
+    assert decision.extra == ["out/id/a.jpg"]
+    assert (decision.copies, decision.present, decision.conflicts) == ([], [], [])
+
+
+PLAIN, OTHER = etag_of("x"), etag_of("y")
+
+
+@pytest.mark.parametrize(
+    ("planned", "found", "modified", "md5", "same"),
+    [
+        (PLAIN, PLAIN, EARLIER, True, True),
+        (PLAIN, PLAIN, EARLIER, False, True),
+        (PLAIN, OTHER, LATER, True, False),
+        (PLAIN, OTHER, LATER, False, True),
+        (PLAIN, OTHER, DAY, False, True),
+        (PLAIN, OTHER, EARLIER, False, False),
+        (MULTIPART, MULTIPART, EARLIER, True, True),
+        (MULTIPART, PLAIN, LATER, True, True),
+        (MULTIPART, PLAIN, DAY, True, True),
+        (MULTIPART, PLAIN, EARLIER, True, False),
+        (PLAIN, MULTIPART, LATER, True, True),
+        (PLAIN, MULTIPART, EARLIER, True, False),
+    ],
+)
+def test_is_same(planned: str, found: str, modified: str, *, md5: bool, same: bool) -> None:
+    """Equal ETags prove sameness, two MD5s prove difference, else a destination no older than its source decides."""
+    wanted = copy(etag=planned, modified=DAY)
+    lies_there = image("a.jpg", etag=found, modified=modified)
+    assert is_same(wanted, lies_there, etags_are_md5=md5) is same
+    assert is_same(wanted, lies_there._replace(size=2), etags_are_md5=md5) is False

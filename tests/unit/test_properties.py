@@ -1,0 +1,420 @@
+"""What must hold for every merge, whatever the keys: nothing lost, nothing overwritten, no dependence on order."""
+
+import asyncio
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from memory_store import MemoryStore, identities, in_order
+from samples import DAY, etag_of, image
+
+from streammerge.core.job import Job, make_job
+from streammerge.core.join import Census
+from streammerge.core.keys import Listed, Location
+from streammerge.core.naming import name_images
+from streammerge.core.plan import Copy, Decision, decide
+from streammerge.errors import RunError
+
+PATTERN = "{identity}_{any}/{name}"  # several folders an identity: one source may collide with itself
+NAMES = ("s", "s_2", "2")  # chosen so that a renamed image meets the one that another source renames
+IDENTITIES = (
+    "a",
+    "a-b",
+    "a.b",
+    "a0",
+    "a!",
+    "a b",
+    "A",
+    "0",
+    "..",
+    "é",
+    "e\u0301",
+    "🙂",
+    "\uffff",
+    "\U00010000",
+    "\x01",
+)
+FILES = (
+    "a.jpg",
+    "a_s.jpg",
+    "a_s_2.jpg",
+    "a_s_2_2.jpg",
+    "a_2.jpg",
+    ".jpg",
+    "a",
+    "b/a.jpg",
+    "b/a_s.jpg",
+    "a.PNG",
+    "/a.jpg",
+)
+
+Contents = Mapping[str, str]  # by key below a prefix; a content that ends in "~" was uploaded in parts, "" is empty
+
+FOLDERS = st.one_of(
+    st.tuples(st.sampled_from(IDENTITIES), st.sampled_from(FILES)).map("/".join),
+    st.sampled_from(["loose.jpg", "train.rec", "/a.jpg", "a/", "a0", "🙂"]),
+)
+PATTERNED = st.tuples(st.sampled_from(IDENTITIES), st.sampled_from(["_", "_1", "_2", ""]), st.sampled_from(FILES)).map(
+    lambda parts: f"{parts[0]}{parts[1]}/{parts[2]}"
+)
+CONTENT = st.sampled_from(["1", "2", "3", "1~", ""])
+SOURCES = st.tuples(
+    st.dictionaries(FOLDERS, CONTENT, max_size=12),
+    st.dictionaries(PATTERNED, CONTENT, max_size=12),
+    st.dictionaries(FOLDERS, CONTENT, max_size=12),
+)
+PAGE_SIZES = st.lists(st.integers(0, 3), min_size=1, max_size=4).filter(any)
+RULES = st.fixed_dictionaries(
+    {
+        "min_images": st.integers(1, 3),
+        "collisions": st.sampled_from(["rename", "first"]),
+        "duplicates": st.sampled_from(["name", "content", "none"]),
+    }
+)
+
+
+def a_job(sources: int = 3, **rules: Any) -> Job:
+    """Sources 0, 1, … in buckets of their own, the second one with a pattern."""
+    return make_job(
+        [f"{name}=s3://source-{position}/x/" for position, name in enumerate(NAMES[:sources])],
+        into="s3://out/x/",
+        layouts={NAMES[1]: PATTERN} if sources > 1 else {},
+        **rules,
+    )
+
+
+def objects(contents: Contents) -> list[Listed]:
+    """The objects that a bucket with these contents lists, in order."""
+    return in_order(
+        Listed(f"x/{below}", len(content), etag_of(content) + "-2" * content.endswith("~"), DAY)
+        for below, content in contents.items()
+    )
+
+
+class Outcome(NamedTuple):
+    """All decisions of a job, and what its sources set aside."""
+
+    decisions: list[Decision]
+    censuses: list[Census]
+
+    @property
+    def kept(self) -> dict[str, tuple[int, str]]:
+        """Source and key by target."""
+        return {copy.target: (copy.source, copy.key) for copy in self.copies}
+
+    @property
+    def copies(self) -> list[Copy]:
+        """The copies of all identities."""
+        return [copy for decision in self.decisions for copy in decision.copies]
+
+
+def run(job: Job, store: MemoryStore, *, ordered: bool = True, ranges: int = 1) -> Outcome:
+    """Scan and decide as `merge` does."""
+    censuses = [Census() for _ in job.sources]
+    locations = [*(source.location for source in job.sources), job.destination]
+    layouts = [source.layout for source in job.sources]
+    found = asyncio.run(
+        identities(store, locations, ordered=ordered, ranges=ranges, layouts=layouts, censuses=censuses)
+    )
+    return Outcome([decide(identity, job) for identity in found], censuses)
+
+
+def store_of(sources: Sequence[Contents], out: Contents | None = None, sizes: Sequence[int] = (1000,)) -> MemoryStore:
+    """A store that lists in order."""
+    buckets = {f"source-{position}": objects(contents) for position, contents in enumerate(sources)}
+    return MemoryStore({**buckets, "out": objects(out or {})}, sizes)
+
+
+def by_identity(outcome: Outcome) -> dict[str, Decision]:
+    """The decisions, each identity's once."""
+    assert len({decision.identity for decision in outcome.decisions}) == len(outcome.decisions)
+    return {decision.identity: decision for decision in outcome.decisions}
+
+
+def counts(outcome: Outcome) -> list[tuple[int, Counter[str]]]:
+    """What the sources were seen to hold."""
+    return [(census.objects, census.reasons) for census in outcome.censuses]
+
+
+@settings(deadline=None)
+@given(sources=SOURCES, rules=RULES, sizes=PAGE_SIZES, ranges=st.integers(1, 5))
+def test_pages_and_ranges_do_not_change_the_plan(
+    sources: Sequence[Contents], rules: dict[str, Any], sizes: list[int], ranges: int
+) -> None:
+    """Wherever pages end and ranges are cut, the same is decided."""
+    job = a_job(**rules)
+    whole = run(job, store_of(sources, sources[0]))
+    cut = run(job, store_of(sources, sources[0], sizes), ranges=ranges)
+    assert by_identity(cut) == by_identity(whole)
+    assert counts(cut) == counts(whole)
+
+
+@settings(deadline=None)
+@given(sources=SOURCES, rules=RULES, sizes=PAGE_SIZES, seed=st.integers(0, 99))
+def test_listing_order_does_not_change_the_plan(
+    sources: Sequence[Contents], rules: dict[str, Any], sizes: list[int], seed: int
+) -> None:
+    """A store that lists in no order at all leads to the same decisions."""
+    job = a_job(**rules)
+    buckets = {f"source-{position}": objects(contents) for position, contents in enumerate(sources)}
+    buckets["out"] = objects(sources[2])
+    in_any_order = {bucket: Random(seed).sample(found, len(found)) for bucket, found in buckets.items()}
+    one = run(job, MemoryStore(dict(buckets)))
+    other = run(job, MemoryStore(dict(in_any_order), sizes), ordered=False)
+    assert by_identity(other) == by_identity(one)
+    assert counts(other) == counts(one)
+
+
+class Naive(NamedTuple):
+    """What a merge must result in."""
+
+    kept: dict[str, tuple[int, str]]
+    duplicates: int
+    dropped: int
+    below: int  # images kept of identities below the threshold
+    ignored: int
+
+
+def naive(sources: Sequence[Contents], min_images: int, collisions: str, duplicates: str) -> Naive:
+    """The rules of the merge, worked out over everything at once, on a dict."""
+    placed: dict[str, list[Placed]] = {}
+    ignored = twins = dropped = below = 0
+    for source, contents in enumerate(sources):
+        for key in sorted(contents, key=str.encode):
+            identity, name = place(source, key)
+            if identity and contents[key] and key.lower().endswith((".jpg", ".png")):
+                placed.setdefault(identity, []).append(Placed(source, key, name, contents[key]))
+            else:
+                ignored += 1
+    kept: dict[str, tuple[int, str]] = {}
+    for identity, images in placed.items():
+        names, more_twins, more_dropped = settle(images, collisions, duplicates)
+        twins, dropped = twins + more_twins, dropped + more_dropped
+        if len(names) < min_images:
+            below += len(names)
+        else:
+            kept |= {f"x/{identity}/{name}": (one.source, f"x/{one.key}") for name, one in names.items()}
+    return Naive(kept, twins, dropped, below, ignored)
+
+
+class Placed(NamedTuple):
+    """An image as the naive way sees it."""
+
+    source: int
+    key: str
+    name: str
+    content: str
+
+
+def place(source: int, key: str) -> tuple[str, str]:
+    """Identity and name; no identity if the key does not fit the source's layout."""
+    folder, slash, name = key.partition("/")
+    if source != 1:
+        return (folder if slash else ""), name
+    identity, mark, _ = folder.partition("_")
+    return (identity if slash and mark and "/" not in name else ""), name
+
+
+def settle(images: list[Placed], collisions: str, duplicates: str) -> tuple[dict[str, Placed], int, int]:
+    """The images kept by name, and how many were duplicates or dropped."""
+    names: dict[str, Placed] = {}
+
+    def is_twin(one: Placed) -> bool:
+        return not one.content.endswith("~") and any(
+            one.content == other.content and (duplicates == "content" or one.name == other.name)
+            for other in names.values()
+            if duplicates != "none"
+        )
+
+    twins = dropped = 0
+    for source in range(3):
+        late = []
+        for one in (one for one in images if one.source == source):
+            if is_twin(one):
+                twins += 1
+            elif one.name in names:
+                late.append(one)
+            else:
+                names[one.name] = one
+        for one in late:
+            if is_twin(one):
+                twins += 1
+            elif collisions == "rename":
+                stem, _, extension = one.name.rpartition(".")
+                endings = ("", *(f"_{number}" for number in range(2, 99)))
+                candidates = (f"{stem}_{NAMES[source]}{ending}.{extension}" for ending in endings)
+                names[next(name for name in candidates if name not in names)] = one
+            else:
+                dropped += 1
+    return names, twins, dropped
+
+
+@settings(deadline=None, max_examples=200)
+@given(sources=SOURCES, rules=RULES)
+def test_nothing_is_lost(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
+    """Every object listed is kept, a duplicate, dropped, below the threshold or ignored, as the naive way has it."""
+    outcome = run(a_job(**rules), store_of(sources))
+    expected = naive(sources, **rules)
+    kept = outcome.kept
+    named = [decision.named for decision in outcome.decisions]
+    below = sum(len(decision.named.kept) for decision in outcome.decisions if decision.verdict != "kept")
+    ignored = sum(census.reasons.total() for census in outcome.censuses)
+    duplicates, dropped = sum(one.duplicates for one in named), sum(one.dropped for one in named)
+    assert Naive(kept, duplicates, dropped, below, ignored) == expected
+    assert len(kept) + below + duplicates + dropped + ignored == sum(map(len, sources))
+
+
+@settings(deadline=None)
+@given(sources=SOURCES, rules=RULES)
+def test_targets_and_images_are_unique(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
+    """No two copies have one target, none is made twice, and all lie below the destination."""
+    copies = run(a_job(**rules), store_of(sources)).copies
+    assert len({copy.target for copy in copies}) == len(copies)
+    assert len({(copy.source, copy.key) for copy in copies}) == len(copies)
+    assert all(copy.target.startswith(f"x/{copy.identity}/") for copy in copies)
+
+
+@settings(deadline=None)
+@given(sources=SOURCES, rules=RULES)
+def test_a_second_run_finds_everything_there(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
+    """Once the plan's copies are made, the same job has nothing to copy, no conflict, nothing extra."""
+    job = a_job(**rules)
+    copies = run(job, store_of(sources)).copies
+    out = {copy.target[2:]: sources[copy.source][copy.key[2:]] for copy in copies}
+    again = run(job, store_of(sources, out))
+    assert Counter(copy for decision in again.decisions for copy in decision.present) == Counter(copies)
+    assert not any(decision.copies or decision.conflicts or decision.extra for decision in again.decisions)
+
+
+@settings(deadline=None)
+@given(sources=SOURCES, rules=RULES, first=st.integers(1, 2))
+def test_another_source_renames_nothing(sources: Sequence[Contents], rules: dict[str, Any], first: int) -> None:
+    """What the first sources have placed stays where it is when another one is added at the end."""
+    before = run(a_job(first, **rules), store_of(sources)).kept
+    after = run(a_job(first + 1, **rules), store_of(sources)).kept
+    assert before.items() <= after.items()
+
+
+FILES_OF_ONE = st.dictionaries(st.sampled_from(FILES), CONTENT, max_size=8)
+
+
+@given(
+    members=st.lists(FILES_OF_ONE, min_size=1, max_size=5),
+    names=st.permutations(["s", "s_2", "2", "s_2_2", "_"]),
+    rules=st.fixed_dictionaries(
+        {
+            "duplicates": st.sampled_from(["name", "content", "none"]),
+            "collisions": st.sampled_from(["rename", "first"]),
+        }
+    ),
+)
+@example(members=[{"a.jpg": "1"}] * 5, names=["s", "s_2", "2", "s_2_2", "_"], rules={"duplicates": "none"})
+def test_names_of_one_identity(members: list[dict[str, str]], names: list[str], rules: dict[str, Any]) -> None:
+    """Names are unique, sum up, keep the extension and the folder, and do not change with a source at the end."""
+    images = [[image(name, member[name]) for name in sorted(member)] for member in members]
+    named = name_images(images, names, **rules)
+    assert len({kept.name for kept in named.kept}) == len(named.kept)
+    assert len(named.kept) + named.duplicates + named.dropped == sum(map(len, images))
+    for kept in named.kept:
+        assert kept.name.rpartition("/")[0] == kept.image.name.rpartition("/")[0]
+        assert ("." not in kept.image.name) or kept.name.rpartition(".")[2] == kept.image.name.rpartition(".")[2]
+    fewer = name_images(images[:-1], names, **rules)
+    assert named.kept[: len(fewer.kept)] == fewer.kept
+
+
+KEY = st.text(st.sampled_from("a-.0/ 1\x01é🙂\uffff\U00010000"), min_size=1, max_size=6)
+
+
+@settings(deadline=None)
+@given(
+    listings=st.lists(st.sets(KEY.map(lambda key: f"{key}.jpg"), max_size=15), min_size=2, max_size=3),
+    sizes=PAGE_SIZES,
+)
+@example(listings=[{"a/1.jpg", "a-b/1.jpg", "a.b/1.jpg", "a0/1.jpg"}, {"a/2.jpg", "a/3.jpg"}], sizes=[1])
+@example(listings=[{"\uffff/1.jpg", "\U00010000/1.jpg"}, {"\U00010000/2.jpg", "\uffff/2.jpg"}], sizes=[1])
+def test_the_join_yields_each_identity_whole(listings: list[set[str]], sizes: list[int]) -> None:
+    """Each identity comes once, complete, its images in byte order, after all that sort before it as `identity/`."""
+    store = MemoryStore({f"bucket-{n}": objects(dict.fromkeys(keys, "1")) for n, keys in enumerate(listings)}, sizes)
+    found = asyncio.run(identities(store, [Location(f"bucket-{n}", "x/") for n in range(len(listings))]))
+    order = [f"{identity.name}/".encode() for identity in found]
+    assert order == sorted(set(order))
+    for position, keys in enumerate(listings):
+        expected = sorted((key for key in keys if key.find("/") > 0), key=str.encode)
+        by_name = {identity.name: [one.key[2:] for one in identity.members[position]] for identity in found}
+        assert [
+            key for name in sorted(by_name, key=lambda name: f"{name}/".encode()) for key in by_name[name]
+        ] == expected
+        assert all(key.partition("/")[0] == name for name, keys in by_name.items() for key in keys)
+
+
+FAMILIES = st.dictionaries(
+    st.sampled_from(["", "0", "1", "a_", "a_9", "b", "z-", "🙂"]), st.integers(1, 300), max_size=4
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    sources=st.lists(FAMILIES, min_size=1, max_size=3),
+    size=st.integers(40, 200),
+    ranges=st.integers(2, 16),
+    images=st.integers(1, 3),
+)
+@example(sources=[{"a_": 133, "b": 1}, {"a_": 300}], size=400, ranges=16, images=3)
+def test_ranges_lose_nothing(sources: list[dict[str, int]], size: int, ranges: int, images: int) -> None:
+    """However the names are spread, every range is read to its border and no further: each key comes once."""
+    keys = [
+        [
+            f"x/{family}{number:03}/{one}.jpg"
+            for family, many in families.items()
+            for number in range(many)
+            for one in range(images)
+        ]
+        for families in sources
+    ]
+    buckets = {f"bucket-{n}": in_order(Listed(key, 1, "", DAY) for key in of_one) for n, of_one in enumerate(keys)}
+    locations = [Location(bucket, "x/") for bucket in buckets]
+    found = asyncio.run(identities(MemoryStore(dict(buckets), [size]), locations, ranges=ranges))
+    assert len({identity.name for identity in found}) == len(found)
+    for position, of_one in enumerate(keys):
+        listed = [one.key for identity in found for one in identity.members[position]]
+        assert sorted(listed) == sorted(of_one)
+
+
+@settings(deadline=None)
+@given(
+    keys=st.lists(KEY.map(lambda key: f"x/{key}.jpg"), min_size=2, max_size=12),
+    sizes=PAGE_SIZES,
+    ranges=st.integers(1, 3),
+)
+@example(keys=["x/\U00010000/a.jpg", "x/\uffff/a.jpg"], sizes=[1], ranges=1)
+@example(keys=["x/a/a.jpg", "x/a-b/a.jpg"], sizes=[1], ranges=1)
+@example(keys=["x/a/a.jpg", "x/a/a.jpg"], sizes=[1], ranges=1)
+def test_a_listing_out_of_order_is_an_error(keys: list[str], sizes: list[int], ranges: int) -> None:
+    """Where order was promised a key that does not come after the one before it stops the run; otherwise none does."""
+    found = [Listed(key, 1, etag_of(key), DAY) for key in keys]
+    store = MemoryStore({"source": found, "out": []}, sizes)
+    locations = [Location("source", "x/"), Location("out", "x/")]
+    expected = {folder for folder, slash, _ in (key[2:].partition("/") for key in keys) if folder and slash}
+    encoded = [key.encode() for key in keys]
+    if encoded == sorted(set(encoded)):
+        assert {one.name for one in asyncio.run(identities(store, locations, ranges=ranges))} == expected
+    elif ranges == 1:  # cut at a border, such a store would answer as another one does
+        with pytest.raises(RunError, match="--listing-order any"):
+            asyncio.run(identities(store, locations))
+    whole = asyncio.run(identities(store, locations, ordered=False))
+    assert {one.name for one in whole} == expected
+    assert [one.key for identity in whole for one in identity.members[0]] == sorted(
+        {key for key in keys if key[2:].find("/") > 0}, key=str.encode
+    )
+
+
+def test_the_rules_of_the_naive_way_are_those_of_a_job() -> None:
+    """The oracle is asked by the very names that a job has for its rules."""
+    rules = {"min_images", "collisions", "duplicates"}
+    assert rules <= {field.name for field in dataclasses.fields(Job)}
+    assert naive([{"a/1.jpg": "1"}, {}, {}], 1, "rename", "name").kept == {"x/a/1.jpg": (0, "x/a/1.jpg")}

@@ -1,0 +1,377 @@
+"""What a run says at its end: the counts, the text, the JSON."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import a_job, identity
+
+from streammerge.core.cost import Estimate
+from streammerge.core.join import EXAMPLES, Census, Listing
+from streammerge.core.plan import decide
+from streammerge.core.report import Failure, Loose, Report, SourceReport, Tally, human_bytes, human_time, render
+
+ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
+
+
+def a_report(**changes: Any) -> Report:
+    """The report of a merge that went well, save for the changes."""
+    report = Report(
+        command="merge",
+        destination="s3://data/out/",
+        identities=325_891,
+        images=1_247_332,
+        single_source=298_445,
+        multi_source=27_446,
+        skipped=124_782,
+        skipped_too_few=124_782,
+        skipped_too_many=0,
+        duplicates=0,
+        dropped=0,
+        renamed=0,
+        copied=1_247_332,
+        already_present=0,
+        failed=0,
+        conflicts=0,
+        not_attempted=0,
+        ignored={},
+        extra=0,
+        bytes=12_473_320_000,
+        bytes_copied=12_473_320_000,
+        requests={"list": 1500, "copy": 1_247_340},
+        seconds=370.0,
+        sources=[
+            SourceReport("one", "s3://data/one/", "folder", 1_000_000, 1_000_000, {}, {}),
+            SourceReport("second", "s3://data/two/", "{identity}.{ext}", 400_000, 399_998, {}, {}),
+        ],
+        failures=[],
+        conflict_examples=[],
+        extra_examples=[],
+        recordio=[],
+    )
+    return replace(report, **changes)
+
+
+def test_the_headline() -> None:
+    """The block that people look for first, word for word."""
+    assert render(a_report()).startswith(
+        """\
+============================================================
+MERGE COMPLETE
+============================================================
+Total identities: 325,891
+Total images: 1,247,332
+Identities from single source: 298,445
+Identities from multiple sources: 27,446
+Skipped (too few images): 124,782
+Avg images per identity: 3.8
+
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "complete"),
+    [
+        ({}, "MERGE COMPLETE", True),
+        ({"failed": 1}, "MERGE INCOMPLETE", False),
+        ({"conflicts": 1}, "MERGE INCOMPLETE", False),
+        ({"not_attempted": 1}, "MERGE INCOMPLETE", False),
+        ({"extra": 1, "recordio": ["out/train.rec"], "skipped_too_many": 1, "dropped": 1}, "MERGE COMPLETE", True),
+        ({"command": "plan", "estimate": ESTIMATE, "not_attempted": 7}, "MERGE PLAN", True),
+        ({"command": "plan", "estimate": ESTIMATE, "conflicts": 1}, "MERGE PLAN", False),
+    ],
+)
+def test_what_is_complete(changes: dict[str, Any], title: str, *, complete: bool) -> None:
+    """Only a merge that brought every image of its plan is complete; title, JSON and property agree."""
+    report = a_report(**changes)
+    assert report.complete is complete
+    assert report.to_json()["complete"] is complete
+    text = render(report)
+    assert text.split("\n")[1] == title
+    assert ("run the same command again" in text) is (title == "MERGE INCOMPLETE")
+
+
+def test_the_text_of_a_merge() -> None:
+    """Sources, copies, duration and requests; what did not happen is not mentioned."""
+    lines = render(a_report()).split("\n")
+    assert lines[10:] == [
+        "Source one     1,000,000 images of 1,000,000 objects, layout folder",
+        "Source second  399,998 images of 400,000 objects, layout {identity}.{ext}",
+        "Into   s3://data/out/",
+        "",
+        "Copied:        1,247,332 (12.5 GB)",
+        "Already there: 0",
+        "Failed:        0",
+        "Took:          6 min 10 s, 3,371 a second; requests: 1,247,340 copy, 1,500 list",
+        "Ignored:       0",
+        "Extra:         0 at the destination outside the plan",
+    ]
+
+
+def test_the_text_of_a_plan() -> None:
+    """A plan says what is to copy, what it costs and how long it takes."""
+    text = render(a_report(command="plan", estimate=ESTIMATE, copied=0, not_attempted=1_247_330, already_present=2))
+    assert "To copy:       1,247,330 of 12.5 GB in all" in text
+    assert "Already there: 2\n" in text
+    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD to override)" in text
+    assert "Time:          5 min 56 s at 3,500 copies a second, unthrottled" in text
+    assert "Copied" not in text
+
+
+def test_the_text_of_trouble() -> None:
+    """Everything out of the ordinary has its line, with some examples and how many there are beside."""
+    source = SourceReport("one", "s3://data/one/", "folder", 9, 6, {"empty file": 3}, {"empty file": ["one/a\n.jpg"]})
+    text = render(
+        a_report(
+            skipped_too_many=1234,
+            duplicates=2,
+            dropped=3,
+            renamed=4,
+            failed=7,
+            conflicts=6,
+            not_attempted=5,
+            ignored={"empty file": 3},
+            extra=8,
+            sources=[source],
+            failures=[Failure(f"one/id/{number}.jpg", "out", "AccessDenied", "denied") for number in range(7)],
+            conflict_examples=[f"out/id/{number}.jpg" for number in range(6)],
+            extra_examples=["out/train.rec", "out/\x1b[2J", "3", "4", "5", "6"],
+            recordio=["out/train.rec"],
+        )
+    )
+    for line in (
+        "Skipped (too many images): 1,234",
+        "Not attempted: 5",
+        "Left out:      2 duplicates, 3 later images of a name already taken",
+        "Renamed:       4, their name was taken by another source",
+        "Ignored:       3",
+        "  one: 3 empty file, such as one/a\\n.jpg",
+        "Failures:",
+        "  one/id/4.jpg: denied",
+        "  … and 2 more",
+        "  out/id/4.jpg",
+        "  … and 1 more",
+        "  out/\\x1b[2J",
+        "  … and 3 more",
+    ):
+        assert line in text.split("\n")
+    assert "one/id/5.jpg" not in text
+    assert "Conflicts:     6 targets hold something else and were left alone (--if-exists overwrite" in text
+    assert "train.rec at the destination: a trainer that finds RecordIO files reads them instead of the folders" in text
+    assert "\x1b" not in text
+
+
+def test_nothing_at_all() -> None:
+    """A run that found nothing and took no time divides by nothing."""
+    empty = Tally(a_job()).report("merge", [Census(), Census()], requests={}, seconds=0.0)
+    text = render(empty)
+    assert "Avg images per identity: 0.0" in text
+    assert "Took:          0 ms; requests: " in text
+
+
+FIELDS = [
+    "command",
+    "destination",
+    "identities",
+    "images",
+    "single_source",
+    "multi_source",
+    "skipped",
+    "skipped_too_few",
+    "skipped_too_many",
+    "duplicates",
+    "dropped",
+    "renamed",
+    "copied",
+    "already_present",
+    "failed",
+    "conflicts",
+    "not_attempted",
+    "ignored",
+    "extra",
+    "bytes",
+    "bytes_copied",
+    "requests",
+    "seconds",
+    "sources",
+    "failures",
+    "conflict_examples",
+    "extra_examples",
+    "recordio",
+    "estimate",
+    "complete",
+]
+
+
+def test_the_names_in_json() -> None:
+    """Scripts rely on these names: a change here is a change for every one of them."""
+    found = a_report(failures=[Failure("k", "t", "c", "r")], estimate=ESTIMATE).to_json()
+    assert list(found) == FIELDS
+    assert list(found["sources"][0]) == ["name", "url", "layout", "objects", "images", "ignored", "examples"]
+    assert found["failures"] == [{"key": "k", "target": "t", "code": "c", "reason": "r"}]
+    assert list(found["estimate"]) == ["usd", "seconds", "copies_per_second", "prices_as_of"]
+
+
+def test_json_is_json() -> None:
+    """The object survives being written and read; without an estimate the field is null."""
+    found = a_report().to_json()
+    assert json.loads(json.dumps(found)) == found
+    assert found["estimate"] is None
+
+
+def tally_of(job_rules: dict[str, Any], *members: dict[str, dict[str, str]]) -> Tally:
+    """The tally after deciding about identities given as their contents by name, in each source and last at `out`."""
+    job = a_job(len(members) - 1, **job_rules)
+    tally = Tally(job)
+    for name in sorted({name for member in members for name in member}):
+        decision = decide(identity(name, *(member.get(name, {}) for member in members)), job)
+        tally.decided(decision)
+        for conflict in decision.conflicts:
+            tally.conflict(conflict.copy.target)
+    return tally
+
+
+def report_of(tally: Tally) -> Report:
+    """Its report, the sources holding nothing else."""
+    return tally.report("merge", [Census() for _ in tally.job.sources], requests={"copy": 1}, seconds=1.23456)
+
+
+def test_a_tally_counts_decisions() -> None:
+    """Every count of a small merge, worked out by hand."""
+    one = {
+        "both": {"a.jpg": "1", "b.jpg": "22"},
+        "few": {"a.jpg": "1"},
+        "many": {f"{number}.jpg": str(number) for number in range(5)},
+        "single": {"a.jpg": "1", "b.jpg": "2", "c.jpg": "333"},
+    }
+    two = {"both": {"a.jpg": "1", "b.jpg": "other"}}
+    out = {
+        "both": {"a.jpg": "1", "b.jpg": "changed"},
+        "gone": {"a.jpg": "1"},
+        "few": {"a.jpg": "1"},
+        "single": {"z.jpg": "1"},
+    }
+    report = report_of(tally_of({"max_images": 4}, one, two, out))
+    assert (report.identities, report.single_source, report.multi_source) == (2, 1, 1)
+    assert (report.skipped, report.skipped_too_few, report.skipped_too_many) == (2, 1, 1)
+    assert (report.images, report.duplicates, report.dropped, report.renamed) == (6, 1, 0, 1)
+    assert (report.already_present, report.conflicts, report.not_attempted) == (1, 1, 4)
+    assert report.bytes == 1 + 2 + 5 + 1 + 1 + 3
+    assert report.conflict_examples == ["out/both/b.jpg"]
+    assert report.extra_examples == ["out/few/a.jpg", "out/gone/a.jpg", "out/single/z.jpg"]
+    assert (report.extra, report.seconds, report.requests) == (3, 1.235, {"copy": 1})
+
+
+CONTENTS = st.dictionaries(st.sampled_from(["a.jpg", "b.jpg", "c.jpg"]), st.sampled_from("123"), max_size=3)
+MEMBERS = st.dictionaries(st.sampled_from("xyz"), CONTENTS, max_size=3)
+
+
+@given(one=MEMBERS, two=MEMBERS, out=MEMBERS, copied=st.integers(0, 9), failed=st.integers(0, 9))
+def test_the_counts_add_up(
+    one: dict[str, dict[str, str]],
+    two: dict[str, dict[str, str]],
+    out: dict[str, dict[str, str]],
+    copied: int,
+    failed: int,
+) -> None:
+    """At any moment of a run, the sums that the report promises hold."""
+    tally = tally_of({}, one, two, out)
+    tally.copied = min(copied, tally.planned)
+    for number in range(min(failed, tally.planned - tally.copied)):
+        tally.failure(Failure(str(number), "", "", ""))
+    report = report_of(tally)
+    assert report.identities == report.single_source + report.multi_source
+    assert report.skipped == report.skipped_too_few + report.skipped_too_many
+    assert report.images == (
+        report.copied + report.already_present + report.failed + report.conflicts + report.not_attempted
+    )
+    assert report.not_attempted >= 0
+
+
+def test_examples_are_few() -> None:
+    """However many there are of a kind, the report holds no more than some."""
+    tally = Tally(a_job())
+    for number in range(EXAMPLES + 5):
+        tally.failure(Failure(str(number), "", "", ""))
+        tally.conflict(str(number))
+        tally.extra_key(str(number))
+    assert len(tally.failures) == len(tally.conflict_examples) == len(tally.extra_examples) == EXAMPLES
+    assert tally.failed == tally.conflicts == tally.extra == EXAMPLES + 5
+
+
+def test_loose_objects_at_the_destination() -> None:
+    """What lies in no identity's folder is extra; RecordIO files at the root, and only there, are named."""
+    tally = Tally(a_job())
+    loose = Loose(tally=tally)
+    for key in ("out/train.rec", "out/train.idx", "out/train.lst", "out/id/train.rec", "out/readme.txt"):
+        loose.set_aside("not in a folder", key)
+    assert tally.extra == 5
+    assert tally.recordio == ["out/train.rec", "out/train.idx", "out/train.lst"]
+    assert Listing("out/", loose).census is loose
+
+
+def test_what_the_sources_held() -> None:
+    """Images are what is left of the objects; reasons add up over the sources and come sorted."""
+    censuses = [Census(), Census()]
+    for census, reasons in zip(censuses, (["not an image", "empty file"], ["empty file"]), strict=True):
+        census.objects = 10
+        for reason in reasons:
+            census.set_aside(reason, "some/key")
+    report = Tally(a_job()).report("merge", censuses, requests={}, seconds=0)
+    assert list(report.ignored.items()) == [("empty file", 2), ("not an image", 1)]
+    assert [(source.objects, source.images) for source in report.sources] == [(10, 8), (10, 9)]
+    assert report.sources[0].examples == {"not an image": ["some/key"], "empty file": ["some/key"]}
+    assert [source.url for source in report.sources] == ["s3://data/one/", "s3://data/two/"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1550, "1.6 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (12_473_320_000, "12.5 GB"),
+        (999_950_000_000, "1.0 TB"),
+        (1234 * 10**12, "1234.0 TB"),
+    ],
+)
+def test_bytes_for_people(count: int, text: str) -> None:
+    """The unit suits the number, and never does one unit spill into the next."""
+    assert human_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.85, "850 ms"),
+        (0.9996, "1.0 s"),
+        (12.34, "12.3 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (245, "4 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (7800, "2 h 10 min"),
+        (360_000, "100 h 00 min"),
+    ],
+)
+def test_time_for_people(seconds: float, text: str) -> None:
+    """The units suit the duration, and never does one unit spill into the next."""
+    assert human_time(seconds) == text
+
+
+@given(seconds=st.floats(0, 1e6))
+def test_no_duration_has_sixty_of_anything(seconds: float) -> None:
+    """No number of a duration reaches the next unit."""
+    numbers = dict(re.findall(r"(\w+) (ms|s|min)", " " + re.sub(r"(\d+)\.\d", r"\1", human_time(seconds)))) or {
+        "0": "s"
+    }
+    assert all(int(number) < (1000 if unit == "ms" else 60) for number, unit in numbers.items())
