@@ -50,12 +50,14 @@ _KINDS: dict[str, type[S3Error]] = {
     ),
     **dict.fromkeys(("NoSuchKey", "PreconditionFailed"), ChangedError),
     "AccessDenied": DeniedError,
+    "InvalidObjectState": ObjectError,  # in Glacier: a 403 that is about this object alone
 }
 _KINDS_BY_STATUS: dict[int, type[S3Error]] = {
     **dict.fromkeys((429, 503), ThrottledError),
     **dict.fromkeys((408, 500, 502, 504), TransientError),
+    403: DeniedError,
 }
-_KINDS_WITHOUT_CODE: dict[int, type[S3Error]] = {403: DeniedError, 404: ChangedError, 412: ChangedError}  # of a HEAD
+_KINDS_WITHOUT_CODE: dict[int, type[S3Error]] = {404: ChangedError, 412: ChangedError}  # of a HEAD, which has no body
 
 
 def classify(what: str, *, status: int, code: str, message: str = "", request_id: str = "") -> StreamMergeError:
