@@ -40,7 +40,13 @@ _KINDS = {
     "UploadPartCopy": "copy",
     "CompleteMultipartUpload": "put",
 }
-_NETWORK = (botocore.exceptions.HTTPClientError, aiohttp.ClientError, TimeoutError, OSError)
+_NETWORK = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.ConnectionError,
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
+)
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")

@@ -19,7 +19,7 @@ from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
 
 _BOUND = 60.0
-_SIZES = {"ceph": 20_000, "seaweed": 4_000}  # SeaweedFS would do as many, and take its time
+_SIZES = {"ceph": 20_000, "seaweed": 3_000}  # SeaweedFS would do as many, and take its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class Large:
 def _keys(objects: int) -> dict[str, list[str]]:
     """Keys by the object that they are copies of: overlapping identities, duplicates, collisions, single images."""
     keys: dict[str, list[str]] = defaultdict(list)
-    first, second = objects * 3 // 10, objects * 4 // 10  # identities, a few of them in both
+    first, second = objects * 3 // 8, objects * 4 // 10  # identities, a few of them in both
     for number in range(first):
-        for image in range(1 if number % 3 else 3):
+        for image in range(1 if number % 6 else 3):
             keys[f"seed/{image}"].append(f"one/id{number:06}/{image:04}.jpg")
     for number in range(first * 5 // 6, first * 5 // 6 + second):
         for image in range(1 if number % 8 else 3):
@@ -93,7 +93,7 @@ def test_thousands_are_merged_and_not_again(large: Large, into: str) -> None:
     report = first.report
     assert report["copied"] == report["images"] == len(large.expected)
     assert report["identities"] == len({below.partition("/")[0] for below in large.expected})
-    assert min(report["duplicates"], report["renamed"], report["skipped"], report["multi_source"]) > 30
+    assert min(report["duplicates"], report["renamed"], report["skipped"], report["multi_source"]) > 15
     second = large.merge(into, "--listing-order", "sorted")
     assert (second.code, second.report["copied"], second.report["extra"]) == (0, 0, 0)
     assert second.report["already_present"] == len(large.expected)
