@@ -19,16 +19,22 @@ class Gate:
 
     async def enter(self) -> float:
         """Wait for a place; returns the time at which the request starts, in seconds of the loop's clock."""
-        async with self._turn:
-            await self._place()
-            now = self._clock()
-            delay = self._window.start_at(now) - now
-            if delay > _WORTH_SLEEPING:
-                await asyncio.sleep(delay)
-                await self._place()  # the window may have shrunk meanwhile
-                now = self._clock()
-            self._in_flight += 1
-            return now
+        unhindered = not self._turn.locked() and self._in_flight < self._window.size  # as most often
+        delay = self._claim_start() if unhindered else None
+        if delay is None or delay > _WORTH_SLEEPING:
+            async with self._turn:
+                if delay is None:
+                    await self._place()
+                    delay = self._claim_start()
+                if delay > _WORTH_SLEEPING:
+                    await asyncio.sleep(delay)
+                    await self._place()  # the window may have shrunk meanwhile
+        self._in_flight += 1
+        return self._clock()
+
+    def _claim_start(self) -> float:
+        now = self._clock()
+        return self._window.start_at(now) - now
 
     async def _place(self) -> None:
         while self._in_flight >= self._window.size:

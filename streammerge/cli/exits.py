@@ -1,6 +1,7 @@
 """Exit codes, and how a run in the event loop ends on a signal."""
 
 import asyncio
+import gc
 import resource
 import signal
 from collections.abc import Coroutine
@@ -28,6 +29,8 @@ def exit_code(error: StreamMergeError) -> int:
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run to the end on uvloop. Raises KeyboardInterrupt on SIGINT, TerminatedError on SIGTERM."""
     _raise_file_limit()
+    gc.freeze()  # what is loaded by now stays; the collector need not look at it again and again
+    gc.set_threshold(50_000, 50, 100)
     return uvloop.run(_until_terminated(coroutine))
 
 

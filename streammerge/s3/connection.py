@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -71,6 +72,11 @@ class Address:
         return self.service == "s3" and _AMAZON.search(self.host.partition(":")[0]) is not None
 
 
+@lru_cache(maxsize=2)
+def _format_time(seconds: int) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+
+
 @dataclass(slots=True)
 class Connection:
     """An open connection: botocore's client for the rare calls, an HTTP session for the hot ones."""
@@ -96,7 +102,7 @@ class Connection:
 
     def timestamp(self) -> str:
         """The server's time, for a signature: UTC as `YYYYMMDDTHHMMSSZ`."""
-        return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() + self.clock_offset))
+        return _format_time(int(time.time() + self.clock_offset))
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from expat costs as much as what it does. Answers come from a network, so a docu
 one, and the entities that it may declare are how a hostile one would exhaust memory.
 """
 
+import re
 from collections.abc import Callable
 from urllib.parse import unquote_plus
 from xml.parsers import expat
@@ -61,6 +62,12 @@ def _flat(body: bytes, what: str) -> tuple[str, dict[str, str]]:
     return _parse(body, what, ended), values
 
 
+# A whole CopyObjectResult as Amazon and most others write it; whatever differs is parsed in full
+_COPIED = re.compile(
+    rb"\s*<\?xml[^<>]*\?>\s*<CopyObjectResult[^<>&]*>\s*(?:<LastModified>[\w:.+-]*</LastModified>\s*)?"
+    rb"<ETag>(?:&quot;|\")?([0-9a-f-]+)(?:&quot;|\")?</ETag>\s*"
+    rb"(?:<LastModified>[\w:.+-]*</LastModified>\s*)?</CopyObjectResult>\s*"
+)
 _SPACE = " \t\r\n"  # what XML calls white space
 
 
@@ -113,6 +120,8 @@ def parse_copy(body: bytes, what: str) -> str:
     `200 OK` may carry an error instead, so only the body tells:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """
+    if usual := _COPIED.fullmatch(body):
+        return usual[1].decode()
     root, values = _flat(body, what)
     return values.get("ETag", "").strip('"') if root == "CopyObjectResult" else ""
 
