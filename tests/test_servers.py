@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from leftovers import expect_nothing_left, processes, until
 from servers import Server, connect
 from servers.ceph import CephServer
 from streammerge.demo.guard import Guard
@@ -104,7 +105,7 @@ def test_interrupt_during_start_leaves_nothing(tmp_path: Path, delay: float) -> 
         time.sleep(delay)
         child.send_signal(signal.SIGINT)
         assert child.wait(_BOUND) == -signal.SIGINT
-    _expect_nothing_left(tmp_path)
+    expect_nothing_left(tmp_path)
 
 
 @_needs_proc
@@ -112,10 +113,10 @@ def test_interrupt_later_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C ends a server that runs, and its sockets in /tmp go too."""
     with _serving(tmp_path) as child:
         port = _endpoint(child).rpartition(":")[2]
-        assert len(_processes(tmp_path)) == 3, "the child, its guard, the server"
+        assert len(processes(tmp_path)) == 3, "the child, its guard, the server"
         child.send_signal(signal.SIGINT)
         assert child.wait(_BOUND) == -signal.SIGINT
-    _expect_nothing_left(tmp_path)
+    expect_nothing_left(tmp_path)
     assert not list(Path("/tmp").glob(f"seaweedfs-*{port}.sock"))
 
 
@@ -127,7 +128,7 @@ def test_second_interrupt_leaves_nothing(tmp_path: Path) -> None:
         while child.poll() is None:
             child.send_signal(signal.SIGINT)
             time.sleep(0.05)
-    _expect_nothing_left(tmp_path)
+    expect_nothing_left(tmp_path)
 
 
 @_needs_proc
@@ -136,7 +137,7 @@ def test_kill_leaves_nothing(tmp_path: Path) -> None:
     with _serving(tmp_path) as child:
         _endpoint(child)
         child.kill()
-    _expect_nothing_left(tmp_path)
+    expect_nothing_left(tmp_path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
@@ -145,7 +146,7 @@ def test_server_does_not_outlive_its_guard() -> None:
     with Guard() as guard:
         pid = guard.start(["sleep", "60"], log=guard.directory / "log")
         os.kill(guard._process.pid, signal.SIGKILL)
-        _until(lambda: not Path(f"/proc/{pid}").exists())
+        until(lambda: not Path(f"/proc/{pid}").exists())
         with pytest.raises(RunError, match="ended by itself"):
             guard.status(pid)
     shutil.rmtree(guard.directory)
@@ -156,7 +157,7 @@ def test_guard_tells_how_a_command_ended(tmp_path: Path) -> None:
     with Guard(below=tmp_path) as guard:
         log = guard.directory / "log"
         short, long = (guard.start(["sh", "-c", script], log=log) for script in ("echo here; exit 3", "sleep 60"))
-        _until(lambda: guard.status(short) == 3)
+        until(lambda: guard.status(short) == 3)
         assert guard.status(long) is None
         assert log.read_text() == "here\n"
         assert guard.directory.parent == tmp_path
@@ -238,24 +239,3 @@ def _endpoint(child: subprocess.Popen[str]) -> str:
     endpoint = child.stdout.readline().strip()
     assert endpoint.startswith("http://")
     return endpoint
-
-
-def _processes(directory: Path) -> list[int]:
-    """The processes that have `directory` in their environment."""
-    found = []
-    for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):
-            if f"TMPDIR={directory}\0".encode() in environment.read_bytes():
-                found.append(int(environment.parent.name))
-    return found
-
-
-def _expect_nothing_left(directory: Path) -> None:
-    _until(lambda: not _processes(directory) and not list(directory.iterdir()))
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + _BOUND
-    while not condition():
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.02)

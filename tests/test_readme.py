@@ -1,0 +1,89 @@
+"""What README.md shows is run, and what it lists is complete."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from command import environment
+from seeding import new_bucket, put_all
+from servers import Server, connect
+from streammerge.cli.commands import commands
+
+README = Path(__file__).parent.parent.joinpath("README.md").read_text("utf-8")
+
+
+def block(name: str) -> str:
+    """The fenced block that follows the comment of that name."""
+    found = re.search(rf"<!-- {name} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found, f"README.md has no block {name}"
+    return found[1]
+
+
+@pytest.fixture
+def shell(seaweed: Server, tmp_path: Path) -> dict[str, str]:
+    """An environment in which `streammerge` is a command and finds a server."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return environment(seaweed, PATH=path, TMPDIR=str(tmp_path))
+
+
+def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
+    """What a command prints. Fails unless it succeeds."""
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
+    """The command for the real job, to the letter, in a bucket of that very name."""
+    client = connect(seaweed)
+    bucket = new_bucket(client, "data-labeling.livereachmedia.com")
+    folders = {
+        "datasets/faces_only/rekognition_set/": ["p1/a.jpg", "p2/a.jpg"],
+        "datasets/reidnet_v2_training_data/rekognition_set/": ["p1/b.jpg", "p3/a.jpg"],
+    }
+    put_all(client, bucket, {prefix + key: b"x" for prefix, keys in folders.items() for key in keys})
+    said = run(["bash", "-euc", block("job")], shell, tmp_path)
+    assert "Total identities: 1" in said
+    into = "datasets/reidnet_v3/rekognition_set/"
+    listed = client.list_objects_v2(Bucket=bucket, Prefix=into)["Contents"]
+    assert [item["Key"] for item in listed] == [into + "p1/a.jpg", into + "p1/b.jpg"]
+    client.close()
+
+
+def test_the_python_example(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
+    """The example of the API runs as it stands."""
+    client = connect(seaweed)
+    bucket = new_bucket(client, "bucket")
+    put_all(client, bucket, {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    said = run([sys.executable, "-c", block("api")], shell, tmp_path)
+    assert "Total images: 2" in said
+    assert said.endswith("complete: True copied: 2\n")
+    client.close()
+
+
+def test_every_option_is_listed() -> None:
+    """The table of options has all that the commands take, and nothing else."""
+    table = README[README.index("### Options") : README.index("### Exit codes")]
+    listed = set(re.findall(r"(?<!-)--[a-z][a-z-]+", table)) | set(re.findall(r"`(-[a-z])`", table))
+    taken = {
+        name
+        for command in (commands.commands["merge"], commands.commands["plan"])
+        for parameter in command.params
+        for name in parameter.opts
+        if name.startswith("-")
+    }
+    assert listed == taken - {"--quiet", "--verbose"}  # listed by their short names
+
+
+def test_the_blocks_of_commands_install_what_they_need() -> None:
+    """The demo and the tests are set up with extras that exist."""
+    project = Path(__file__).parent.parent.joinpath("pyproject.toml").read_text("utf-8")
+    for name in ("demo", "tests"):
+        extras = re.search(r"'\.\[(.*?)\]'", block(name))
+        assert extras
+        for extra in extras[1].split(","):
+            assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
