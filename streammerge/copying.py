@@ -21,7 +21,7 @@ from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
 
-_DENIED_IN_A_ROW = 16  # with no success before: then it is not this object, it is the permission
+_DENIED_IN_A_ROW = 256  # with no success before: then it is not this object, it is the permission
 
 
 class Copier(Protocol):
@@ -106,8 +106,8 @@ class Copying:
 
     def _check_denied(self, *, enough: int) -> None:
         tally = self._tally
-        if not tally.copied and len(self._denied) >= enough and len(self._denied) == tally.failed:
+        if not tally.copied and not tally.present and len(self._denied) >= enough and len(self._denied) == tally.failed:
             raise UsageError(
-                f"no access: {self._denied[0]}. Nothing was copied. Copying needs s3:GetObject and "
+                f"no access: {self._denied[0]}. No copy has succeeded. Copying needs s3:GetObject and "
                 f"s3:GetObjectTagging on the sources, s3:PutObject and s3:PutObjectTagging on {self._job.destination}"
             )

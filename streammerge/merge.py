@@ -107,7 +107,7 @@ class _Run:
 
     async def _probe_source(self, source: Source) -> None:
         page = await self.store.probe(source.location, delimiter="/" if source.layout.sorted else "")
-        if not page.objects and not page.prefixes:
+        if not page.objects and not page.prefixes and page.token is None:
             raise UsageError(f"source {source} is empty: there is nothing below that prefix. Check how it is spelt")
         if problem := looks_flat(source, page.objects, len(page.prefixes)):
             raise UsageError(problem)

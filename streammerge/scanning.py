@@ -77,6 +77,10 @@ class _Reader:
             page = await persist(lambda: self._store.list_page(location, after=start, token=token), self._retries)
         except S3Error as error:
             raise RunError(f"{error}. A prefix that cannot be listed to its end stops the run") from error
+        if token is not None and page.token == token:
+            raise RunError(
+                f"LIST {location}: the server goes round in circles: it said to go on where it had just begun"
+            )
         self._listed(len(page.objects))
         return page
 

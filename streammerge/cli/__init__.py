@@ -1,5 +1,6 @@
 """The command line: reads options, runs a verb, prints its report, and turns errors into exit codes."""
 
+import io
 import json
 import sys
 import traceback
@@ -13,6 +14,9 @@ from streammerge.errors import StreamMergeError
 
 def main() -> int:
     """Run the command of sys.argv and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
     try:
         return commands.main(prog_name="streammerge", standalone_mode=False) or DONE
     except click.exceptions.NoArgsIsHelpError as error:

@@ -100,7 +100,7 @@ def is_same(copy: Copy, found: Image, *, etags_are_md5: bool = True) -> bool:
     """
     if copy.size != found.size:
         return False
-    if copy.etag == found.etag:
+    if copy.etag and copy.etag == found.etag:
         return True
     if etags_are_md5 and is_plain_md5(copy.etag) and is_plain_md5(found.etag):
         return False

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import aioboto3
 import aiohttp
@@ -25,9 +24,10 @@ import botocore.exceptions
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 
 from streammerge.core.keys import Location
-from streammerge.errors import RunError, TransientError, UsageError
+from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
 from streammerge.s3.signing import Credentials
@@ -62,6 +62,7 @@ class Address:
     path: str
     region: str
     service: str
+    proxy: str | None = None  # URL of the proxy that the environment names for it
 
     @property
     def promises_order(self) -> bool:
@@ -95,7 +96,12 @@ class Connection:
         """The credentials of this moment; botocore renews them before they expire."""
         now = time.monotonic()
         if self._credentials is None or now - self._read_at > 1:  # asking botocore is cheap, not free
-            frozen = await self._provider.get_frozen_credentials()
+            try:
+                frozen = await self._provider.get_frozen_credentials()
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
+                raise IncompleteError(
+                    f"cannot renew the credentials: {error}. Renew them and run the same command again"
+                ) from error
             self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
             self._read_at = now
         return self._credentials
@@ -145,7 +151,11 @@ def _config(options: Options) -> AioConfig:
 
 def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSession:
     context = ssl.create_default_context()
-    context.load_verify_locations(ca_bundle or get_cert_path(verify=True))
+    bundle = ca_bundle or get_cert_path(verify=True)
+    try:
+        context.load_verify_locations(bundle)
+    except OSError as error:
+        raise UsageError(f"cannot read the certificates in {bundle} (AWS_CA_BUNDLE or ca_bundle): {error}") from error
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,  # the gate bounds what is in flight
@@ -154,7 +164,6 @@ def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSess
             keepalive_timeout=20,
         ),
         timeout=aiohttp.ClientTimeout(total=options.timeout, sock_connect=min(10.0, options.timeout)),
-        trust_env=bool(getproxies()),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
@@ -207,4 +216,11 @@ def _address(request: Any) -> Address:
     scope = _SCOPE.search(authorization.decode() if isinstance(authorization, bytes) else authorization)
     assert scope is not None, "botocore signed a LIST with something other than Signature Version 4"
     url = urlsplit(request.url)
-    return Address(f"{url.scheme}://{url.netloc}", url.netloc, url.path.rstrip("/"), scope[1], scope[2])
+    return Address(
+        f"{url.scheme}://{url.netloc}",
+        url.netloc,
+        url.path.rstrip("/"),
+        scope[1],
+        scope[2],
+        get_environ_proxies(request.url).get(url.scheme),
+    )

@@ -6,19 +6,22 @@ together, for stores that ignore the pin on a part. An upload that is not comple
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable
 from typing import Any
 
 from streammerge.core.keys import Location, printable
 from streammerge.core.plan import Copy
-from streammerge.errors import StreamMergeError, TransientError, unwrap
+from streammerge.errors import ObjectError, StreamMergeError, TransientError, unwrap
 from streammerge.s3.connection import Connection, rare
 from streammerge.s3.retry import Retries, persist
 from streammerge.s3.signing import encode_query
 
+_log = logging.getLogger(__name__)
 _MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _PARTS_AT_ONCE = 8
+_ABORTS = Retries(attempts=4, base=0.2, cap=2.0)
 _TRAVELS = (
     "CacheControl",
     "ContentDisposition",
@@ -49,14 +52,16 @@ class MultipartCopy:
         described = {name: head[name] for name in _TRAVELS if name in head}
         if tags := await self._tags():
             described["Tagging"] = encode_query(tags)
-        created = await self._call(self._client.create_multipart_upload(**self._target, **described))
-        upload = {**self._target, "UploadId": created["UploadId"]}
+        # Once an upload may have begun it is known, and ended: a cancellation waits for that.
+        creating = asyncio.ensure_future(self._call(self._client.create_multipart_upload(**self._target, **described)))
         try:
+            created = await asyncio.shield(creating)
+            upload = {**self._target, "UploadId": created["UploadId"]}
             parts = await self._copy_parts(upload)
             await self._call(self._client.head_object(**self._source, IfMatch=self._etag))
-            await self._call(self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
+            await self._complete(upload, parts)
         except BaseException:
-            await asyncio.shield(self._abort(upload))
+            await asyncio.shield(self._abort(creating))
             raise
 
     async def _call(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
@@ -99,8 +104,31 @@ class MultipartCopy:
             raise TransientError(f"{self._what}: part {number} was answered without an ETag", code="NoETag")
         return {"ETag": etag, "PartNumber": number}
 
-    async def _abort(self, upload: dict[str, str]) -> None:
+    async def _complete(self, upload: dict[str, str], parts: list[dict[str, Any]]) -> None:
+        def complete() -> Awaitable[dict[str, Any]]:
+            return self._call(self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
+
         try:
-            await self._call(self._client.abort_multipart_upload(**upload))
+            await persist(complete, self._retries)
+        except ObjectError as error:
+            # an upload that is gone was completed by an earlier try whose answer was lost, or aborted by someone
+            if error.code != "NoSuchUpload" or not await self._is_there():
+                raise
+
+    async def _is_there(self) -> bool:
+        try:
+            head = await self._call(self._client.head_object(**self._target))
+        except ObjectError:
+            return False
+        return bool(head["ContentLength"] == self._size and "-" in head["ETag"])
+
+    async def _abort(self, creating: asyncio.Future[dict[str, Any]]) -> None:
+        try:
+            upload = {**self._target, "UploadId": (await creating)["UploadId"]}
+        except StreamMergeError:
+            return  # it never began
+        try:
+            await persist(lambda: self._call(self._client.abort_multipart_upload(**upload)), _ABORTS)
         except StreamMergeError as error:
-            raise type(error)(f"{error}; its parts are still stored and paid for: abort upload {upload}") from error
+            if not isinstance(error, ObjectError) or error.code != "NoSuchUpload":
+                _log.warning("%s; its parts are still stored and paid for: abort upload %s", error, upload)

@@ -5,11 +5,11 @@ everything rare goes through botocore. A method sends one request and says by it
 whoever calls owns the retries.
 """
 
+import contextlib
 import email.utils
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -199,7 +199,9 @@ class S3Store:
         url = URL(f"{address.root}{path}?{query}" if query else address.root + path, encoded=True)
         connection.requests[kind] += 1
         try:
-            async with connection.http.request(method, url, headers=headers, allow_redirects=False) as response:
+            async with connection.http.request(
+                method, url, headers=headers, allow_redirects=False, proxy=address.proxy
+            ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
@@ -211,8 +213,9 @@ class S3Store:
     def _refused(self, what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
         error = _from_body(what, status, body, headers)
         if isinstance(error, TransientError) and error.code == "RequestTimeTooSkewed":
-            date = email.utils.parsedate_to_datetime(headers["Date"])
-            self._connection.clock_offset = date.timestamp() - time.time()
+            with contextlib.suppress(KeyError, ValueError):  # a server that does not say its time
+                date = email.utils.parsedate_to_datetime(headers["Date"])
+                self._connection.clock_offset = date.timestamp() - time.time()
         return error
 
 
@@ -229,7 +232,7 @@ def _from_body(what: str, status: int, body: bytes, headers: Mapping[str, str]) 
     )
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def open_store(options: Options) -> AsyncIterator[S3Store]:
     """An S3Store for as long as the block lasts. Raises UsageError where it cannot be opened."""
     async with connect(options) as connection:

@@ -258,7 +258,7 @@ def test_no_permission_to_write(ceph: CephServer, guarded: Place) -> None:
     assert "AccessDenied" in message
     assert "s3:PutObject" in message
     assert guarded.url("merged/") in message
-    assert "Nothing was copied" in message
+    assert "No copy has succeeded" in message
 
 
 def _redirect(region: str) -> Answer:
