@@ -44,7 +44,8 @@ class Copying:
         self._gate = Gate(Window(start=min(16, options.concurrency), ceiling=options.concurrency))
         self._unsettled = asyncio.Semaphore(2 * options.concurrency)  # in flight, or waiting for another try
         self._group = asyncio.TaskGroup()
-        self._denied: list[DeniedError] = []
+        self._denied = 0
+        self._first_denied = ""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -60,7 +61,12 @@ class Copying:
         """Start a copy as soon as the gate has a place."""
         await self._unsettled.acquire()
         entered = await self._gate.enter()
-        self._group.create_task(self._settle(copy, entered))
+        settling = self._settle(copy, entered)
+        try:
+            self._group.create_task(settling)
+        except RuntimeError:  # a copy has just stopped the run; the cancellation of this task is on its way
+            settling.close()
+            raise
 
     async def _settle(self, copy: Copy, entered: float) -> None:
         try:
@@ -101,13 +107,14 @@ class Copying:
         self._tally.failure(Failure(copy.key, copy.target, error.code, str(error)))
         self._progress.copied(1)
         if isinstance(error, DeniedError):
-            self._denied.append(error)
+            self._denied += 1
+            self._first_denied = self._first_denied or str(error)
             self._check_denied(enough=_DENIED_IN_A_ROW)
 
     def _check_denied(self, *, enough: int) -> None:
         tally = self._tally
-        if not tally.copied and not tally.present and len(self._denied) >= enough and len(self._denied) == tally.failed:
+        if not tally.copied and not tally.present and self._denied >= enough and self._denied == tally.failed:
             raise UsageError(
-                f"no access: {self._denied[0]}. No copy has succeeded. Copying needs s3:GetObject and "
+                f"no access: {self._first_denied}. No copy has succeeded. Copying needs s3:GetObject and "
                 f"s3:GetObjectTagging on the sources, s3:PutObject and s3:PutObjectTagging on {self._job.destination}"
             )

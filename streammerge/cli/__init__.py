@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 import traceback
 
@@ -17,6 +18,8 @@ def main() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
+    for name in ("botocore", "aiobotocore"):  # what they log of an error is in our message
+        logging.getLogger(name).addHandler(logging.NullHandler())
     try:
         return commands.main(prog_name="streammerge", standalone_mode=False) or DONE
     except click.exceptions.NoArgsIsHelpError as error:

@@ -28,7 +28,7 @@ class Conflict(NamedTuple):
     found: Image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """All that was decided about one identity.
 

@@ -25,6 +25,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
+from yarl import URL
 
 from streammerge.core.keys import Location
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
@@ -48,6 +49,8 @@ _NETWORK = (
     TimeoutError,
     OSError,
 )
+_BOTOCORE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+_SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
@@ -57,7 +60,7 @@ _AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
 class Address:
     """How a bucket is reached: `root` is scheme, host and port, `path` what comes before the key."""
 
-    root: str
+    root: URL
     host: str
     path: str
     region: str
@@ -98,13 +101,17 @@ class Connection:
         if self._credentials is None or now - self._read_at > 1:  # asking botocore is cheap, not free
             try:
                 frozen = await self._provider.get_frozen_credentials()
-            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError) as error:
+            except (*_NETWORK, *_BOTOCORE, RuntimeError) as error:
                 raise IncompleteError(
                     f"cannot renew the credentials: {error}. Renew them and run the same command again"
                 ) from error
             self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
             self._read_at = now
         return self._credentials
+
+    def timeout(self, size: int) -> aiohttp.ClientTimeout:
+        """The time allowed for a request that has S3 copy so many bytes."""
+        return aiohttp.ClientTimeout(total=self.options.timeout + size / _SLOWEST, sock_connect=10.0)
 
     def timestamp(self) -> str:
         """The server's time, for a signature: UTC as `YYYYMMDDTHHMMSSZ`."""
@@ -188,10 +195,8 @@ async def rare(what: str, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
     except botocore.exceptions.ClientError as error:
         raise from_client_error(what, error) from error
     except _NETWORK as error:
-        raise TransientError(f"{what}: {error or type(error).__name__}", code=type(error).__name__) from error
-    except (
-        RecursionError
-    ) as error:  # botocore asks the region of a bucket of the server that does not say it, and so on
+        raise TransientError(f"{what}: {str(error) or type(error).__name__}", code=type(error).__name__) from error
+    except RecursionError as error:  # botocore asks a server for the region of a bucket, is sent elsewhere, asks …
         raise RunError(f"{what}: it is in another region, and the server does not say which: try --region") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
@@ -217,10 +222,16 @@ def _address(request: Any) -> Address:
     assert scope is not None, "botocore signed a LIST with something other than Signature Version 4"
     url = urlsplit(request.url)
     return Address(
-        f"{url.scheme}://{url.netloc}",
+        URL(f"{url.scheme}://{url.netloc}", encoded=True),
         url.netloc,
         url.path.rstrip("/"),
         scope[1],
         scope[2],
-        get_environ_proxies(request.url).get(url.scheme),
+        _proxy(request.url, url.scheme),
     )
+
+
+def _proxy(url: str, scheme: str) -> str | None:
+    """The proxy that the environment names for a URL, which may leave its own scheme away."""
+    proxy: str | None = get_environ_proxies(url).get(scheme)
+    return proxy if not proxy or "://" in proxy else f"http://{proxy.removeprefix('//')}"

@@ -6,12 +6,13 @@ together, for stores that ignore the pin on a part. An upload that is not comple
 """
 
 import asyncio
+import hashlib
 import logging
 import math
 from collections.abc import Awaitable
 from typing import Any
 
-from streammerge.core.keys import Location, printable
+from streammerge.core.keys import Location, is_plain_md5, printable
 from streammerge.core.plan import Copy
 from streammerge.errors import ObjectError, StreamMergeError, TransientError, unwrap
 from streammerge.s3.connection import Connection, rare
@@ -112,15 +113,20 @@ class MultipartCopy:
             await persist(complete, self._retries)
         except ObjectError as error:
             # an upload that is gone was completed by an earlier try whose answer was lost, or aborted by someone
-            if error.code != "NoSuchUpload" or not await self._is_there():
+            if error.code != "NoSuchUpload" or not await self._is_there(parts):
                 raise
 
-    async def _is_there(self) -> bool:
+    async def _is_there(self, parts: list[dict[str, Any]]) -> bool:
+        """Whether the target is what these parts make: its ETag is the MD5 of theirs, so an older object is none."""
         try:
             head = await self._call(self._client.head_object(**self._target))
         except ObjectError:
             return False
-        return bool(head["ContentLength"] == self._size and "-" in head["ETag"])
+        etags = [part["ETag"].strip('"') for part in parts]
+        if not all(map(is_plain_md5, etags)):
+            return False
+        whole = hashlib.md5(bytes.fromhex("".join(etags)), usedforsecurity=False).hexdigest()
+        return bool(head["ETag"].strip('"') == f"{whole}-{len(parts)}")
 
     async def _abort(self, creating: asyncio.Future[dict[str, Any]]) -> None:
         try:

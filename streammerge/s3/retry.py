@@ -27,7 +27,7 @@ class Retries:
 
     def wait(self, failed: int) -> float:
         """How long to wait after so many failed tries."""
-        return random.uniform(0, min(self.cap, self.base * 2.0**failed))  # noqa: S311 - jitter, not secrecy
+        return random.uniform(0, min(self.cap, self.base * 2.0 ** min(failed, 64)))  # noqa: S311 - jitter, not secrecy
 
 
 async def persist(

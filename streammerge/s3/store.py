@@ -5,6 +5,7 @@ everything rare goes through botocore. A method sends one request and says by it
 whoever calls owns the retries.
 """
 
+import asyncio
 import contextlib
 import email.utils
 import time
@@ -36,7 +37,9 @@ from streammerge.s3.signing import encode_path, encode_query, sign
 
 _OK = 200
 _PROBES = Retries(attempts=3, base=0.2, cap=2.0)
-_NOT_MD5 = ("aws:kms", "aws:kms:dsse")
+_ENCRYPTION = "x-amz-server-side-encryption"
+_NOT_MD5 = ("aws:kms", "aws:kms:dsse")  # encryption under which an ETag is no MD5
+_LARGE = 64 * 1024**2  # bytes that take so long to copy that the time allowed must grow with them
 
 
 class S3Store:
@@ -45,7 +48,6 @@ class S3Store:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.options = connection.options
-        self._md5: dict[str, bool] = {}  # by bucket: whether its ETags were seen to be MD5s
 
     @property
     def requests(self) -> Counter[str]:
@@ -85,7 +87,9 @@ class S3Store:
         )
 
     async def _probe(self, location: Location, delimiter: str) -> dict[str, Any]:
-        return await rare(f"cannot list {location}", first_page(self._connection, location, delimiter=delimiter))
+        listing = first_page(self._connection, location, delimiter=delimiter)
+        # botocore's own timeout starts anew with every byte
+        return await rare(f"cannot list {location}", asyncio.wait_for(listing, self.options.timeout))
 
     def _check_region(self, location: Location) -> None:
         asked, found = self.options.region, self._connection.addresses[location.bucket].region
@@ -107,7 +111,7 @@ class S3Store:
             query["start-after"] = after
         address = self._connection.addresses[location.bucket]
         what = f"LIST {location}"
-        body = await self._send("GET", address, address.path or "/", encode_query(query), {}, kind="list", what=what)
+        body, _ = await self._send("GET", address, address.path or "/", encode_query(query), {}, kind="list", what=what)
         page = parse_page(body, what)
         for listed in page.objects:
             if not listed.key.startswith(location.prefix):
@@ -137,11 +141,13 @@ class S3Store:
             "x-amz-copy-source-if-match": f'"{copy.etag}"',
         }
         path = f"{address.path}/{encode_path(copy.target)}"
-        body = await self._send("PUT", address, path, "", headers, kind="copy", what=what)
+        patience = None if copy.size < _LARGE else self._connection.timeout(copy.size)
+        body, answered = await self._send("PUT", address, path, "", headers, kind="copy", what=what, patience=patience)
         etag = parse_copy(body, what)
         if not etag:
-            raise _from_body(what, _OK, body, {})
-        if etag != copy.etag and is_plain_md5(etag) and is_plain_md5(copy.etag):
+            raise _from_body(what, _OK, body, answered)
+        comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answered.get(_ENCRYPTION) not in _NOT_MD5
+        if etag != copy.etag and comparable:
             await self._check_encrypted(copy, source, destination)
 
     async def _check_encrypted(self, copy: Copy, source: Location, destination: Location) -> None:
@@ -154,23 +160,19 @@ class S3Store:
             )
 
     async def etags_are_md5(self, copy: Copy, source: Location, destination: Location) -> bool:
-        """Whether the ETags of both buckets are MD5s of the content: not with KMS or SSE-C.
+        """Whether the ETags of both objects are MD5s of the content: not with KMS or SSE-C.
 
-        One HEAD for each bucket in a run. A bucket that may not be asked is taken to have MD5s: that finds
-        differences where there are none, but never overlooks one.
+        Asked anew for every object, since a bucket may hold both kinds. One that may not be asked is taken to have an
+        MD5: that finds differences where there are none, but never overlooks one.
         """
-        return await self._md5_in(source.bucket, copy.key) and await self._md5_in(destination.bucket, copy.target)
+        return await self._is_md5(destination.bucket, copy.target) and await self._is_md5(source.bucket, copy.key)
 
-    async def _md5_in(self, bucket: str, key: str) -> bool:
-        if bucket not in self._md5:
-            try:
-                head = await rare(
-                    f"HEAD {printable(key)!r}", self._connection.client.head_object(Bucket=bucket, Key=key)
-                )
-            except ObjectError:
-                return True
-            self._md5[bucket] = head.get("ServerSideEncryption") not in _NOT_MD5 and "SSECustomerAlgorithm" not in head
-        return self._md5[bucket]
+    async def _is_md5(self, bucket: str, key: str) -> bool:
+        try:
+            head = await rare(f"HEAD {printable(key)!r}", self._connection.client.head_object(Bucket=bucket, Key=key))
+        except ObjectError:
+            return True
+        return head.get("ServerSideEncryption") not in _NOT_MD5 and "SSECustomerAlgorithm" not in head
 
     async def _send(
         self,
@@ -182,7 +184,8 @@ class S3Store:
         *,
         kind: str,
         what: str,
-    ) -> bytes:
+        patience: aiohttp.ClientTimeout | None = None,
+    ) -> tuple[bytes, Mapping[str, str]]:
         connection = self._connection
         credentials = await connection.credentials()
         headers["host"] = address.host
@@ -196,11 +199,18 @@ class S3Store:
             service=address.service,
             timestamp=connection.timestamp(),
         )
-        url = URL(f"{address.root}{path}?{query}" if query else address.root + path, encoded=True)
+        url = (
+            URL(f"{address.root}{path}?{query}", encoded=True) if query else address.root.with_path(path, encoded=True)
+        )
         connection.requests[kind] += 1
         try:
             async with connection.http.request(
-                method, url, headers=headers, allow_redirects=False, proxy=address.proxy
+                method,
+                url,
+                headers=headers,
+                allow_redirects=False,
+                proxy=address.proxy,
+                timeout=patience or connection.http.timeout,
             ) as response:
                 body = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -208,7 +218,7 @@ class S3Store:
             raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error
         if response.status != _OK:
             raise self._refused(what, response.status, body, response.headers)
-        return body
+        return body, response.headers
 
     def _refused(self, what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
         error = _from_body(what, status, body, headers)
