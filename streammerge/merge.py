@@ -1,14 +1,14 @@
 """The verbs `merge` and `plan`: list, decide, and copy or only say what would be copied."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, Estimate, estimate
-from streammerge.core.inspection import looks_flat, looks_unlike
+from streammerge.core.inspection import looks_flat, looks_mixed, looks_nested, looks_unlike
 from streammerge.core.job import Job, Source
 from streammerge.core.join import Census, Identity, Listing
 from streammerge.core.keys import Location
@@ -111,7 +111,12 @@ class _Run:
             raise UsageError(f"source {source} is empty: there is nothing below that prefix. Check how it is spelt")
         if problem := looks_flat(source, page.objects, len(page.prefixes)):
             raise UsageError(problem)
-        if not source.layout.sorted and (oddity := looks_unlike(source, page.objects)):
+        if source.layout.sorted:
+            first = await persist(lambda: self.store.list_page(source.location), self.retries)
+            oddity = looks_mixed(source, page.objects, len(page.prefixes)) or looks_nested(source, first.objects)
+        else:
+            oddity = looks_unlike(source, page.objects)
+        if oddity:
             self._progress.note(f"Warning: {oddity}")
 
     async def decide_all(self, settle: Callable[[Decision], Awaitable[None]], *, ranges: int = RANGES) -> None:
@@ -130,8 +135,26 @@ class _Run:
             self._progress.planned(len(decision.copies))
             await settle(decision)
 
-        await scan(self.store, listings, self.retries, emit, listed=self._progress.listed, ranges=ranges)
+        await scan(
+            self.store,
+            listings,
+            self.retries,
+            emit,
+            listed=self._progress.listed,
+            indexed=lambda: self._check_indexed([listing for _, listing in listings]),
+            ranges=ranges,
+        )
         self._progress.listing_done()
+        for source, census in zip(self.job.sources, self._censuses, strict=True):
+            if not census.images:
+                self._progress.note(f"Warning: source {source} has no image at all")
+
+    def _check_indexed(self, listings: Sequence[Listing]) -> None:
+        """Refuse a source that was read whole, before anything is copied, and has no image in its layout."""
+        for source, listing in zip(self.job.sources, listings, strict=False):
+            if not listing.joinable and not listing.census.images:
+                why = ", ".join(f"{count:,} {reason}" for reason, count in listing.census.reasons.items())
+                raise UsageError(f"source {source} has no image that fits layout {source.layout}: {why}")
 
     def _listing(
         self, location: Location, census: Census, layout: Layout, *, images_only: bool = True

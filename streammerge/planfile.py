@@ -27,6 +27,8 @@ async def plan_file(path: Path | None, job: Job) -> AsyncIterator[Callable[[Sequ
 
         yield discard
         return
+    if path.name == "-":
+        raise UsageError("--output -: the report goes to stdout; name a file for the plan")
     partial = path.with_name(path.name + ".partial")
     with _telling(path):
         file = await aiofiles.open(partial, "w", encoding="utf-8")

@@ -1,12 +1,15 @@
 """Progress: what a run shows while it goes on, bars on a terminal and nothing elsewhere."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
 
 from streammerge.errors import ThrottledError, TransientError
+
+_INTERVAL = 30.0  # seconds between two lines of a log
 
 
 class Progress:
@@ -40,14 +43,18 @@ class Progress:
 
 
 class Bars(Progress):
-    """Two bars on stderr: keys listed, and copies settled of those planned so far."""
+    """Two bars on stderr: keys listed, and copies settled.
+
+    How many copies there will be, and so the time left, is known only when the listing is done; until then the second
+    bar shows count and rate alone.
+    """
 
     def __init__(self, *, copying: bool) -> None:
-        self._listing = tqdm(desc="Listing", unit=" keys", unit_scale=True, dynamic_ncols=True)
+        self._listing = tqdm(desc="Listing", unit=" keys", unit_scale=True, dynamic_ncols=True, leave=False)
         self._copying = (
-            tqdm(desc="Copying (still listing)", unit=" images", total=0, dynamic_ncols=True) if copying else None
+            tqdm(desc="Copying", unit=" images", position=1, dynamic_ncols=True, leave=False) if copying else None
         )
-        self._throttled = self._failed = 0
+        self._planned = self._throttled = self._failed = 0
 
     def listed(self, keys: int) -> None:
         """Move the first bar."""
@@ -55,15 +62,14 @@ class Bars(Progress):
 
     def listing_done(self) -> None:
         """Close the first bar; from now on the second one's total and time left are exact."""
-        self._listing.set_description("Listed", refresh=True)
         self._listing.close()
         if self._copying is not None:
-            self._copying.set_description("Copying")
+            self._copying.total = self._planned
+            self._copying.refresh()
 
     def planned(self, copies: int) -> None:
-        """Lengthen the second bar."""
-        if self._copying is not None:
-            self._copying.total = (self._copying.total or 0) + copies
+        """Count what the second bar's total will be."""
+        self._planned += copies
 
     def copied(self, copies: int) -> None:
         """Move the second bar."""
@@ -93,7 +99,37 @@ class Bars(Progress):
 
 
 class Lines(Progress):
-    """Only what must be said, a line each on stderr."""
+    """Warnings, and every half a minute how far it is, a line each on stderr: for logs."""
+
+    def __init__(self) -> None:
+        self._listed = self._planned = self._copied = 0
+        self._listing = True
+        self._said = time.monotonic()
+
+    def listed(self, keys: int) -> None:
+        """Count, and say so now and then."""
+        self._listed += keys
+        self._say_now_and_then()
+
+    def listing_done(self) -> None:
+        """From now on the number of copies is final."""
+        self._listing = False
+
+    def planned(self, copies: int) -> None:
+        """Count."""
+        self._planned += copies
+
+    def copied(self, copies: int) -> None:
+        """Count, and say so now and then."""
+        self._copied += copies
+        self._say_now_and_then()
+
+    def _say_now_and_then(self) -> None:
+        now = time.monotonic()
+        if now - self._said >= _INTERVAL:
+            self._said = now
+            so_far = ", still listing" if self._listing else ""
+            self.note(f"{self._listed:,} keys listed, {self._copied:,} of {self._planned:,} images copied{so_far}")
 
     def note(self, text: str) -> None:
         """Print it."""

@@ -38,11 +38,13 @@ async def scan(
     emit: Callable[[Identity], Awaitable[None]],
     *,
     listed: Callable[[int], None] = lambda _: None,
+    indexed: Callable[[], None] = lambda: None,
     ranges: int = RANGES,
 ) -> None:
     """Hand every identity to `emit`, each once and complete; of one range in byte order of `identity + "/"`.
 
-    listed: hears of the number of keys of every page. ranges: how many are read at once; with 1, all identities come
+    listed: hears of the number of keys of every page. indexed: is called when the listings that must be read whole are,
+    before anything is emitted. ranges: how many are read at once; with 1, all identities come
     in order.
     Raises RunError where a page cannot be had or is out of order; never takes that for the end of a listing.
     """
@@ -53,6 +55,7 @@ async def scan(
             for position, (_, listing) in enumerate(listings)
             if not listing.joinable
         }
+    indexed()
     indexes = {position: task.result() for position, task in indexing.items()}
     async with asyncio.TaskGroup() as group:
         _Scan(reader, [listing for _, listing in listings], indexes, emit, at_once=ranges, group=group).start()

@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 import streammerge
-from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.exits import DONE, INCOMPLETE, INTERRUPTED, run
 from streammerge.core.cost import parse_prices
 from streammerge.core.job import Collisions, Duplicates, IfExists, Job, make_job
 from streammerge.core.report import Report, render
@@ -81,7 +81,9 @@ _OPTIONS = (
         "--multipart-threshold", type=int, default=5 * 1024**3, show_default=True,
         help="Bytes above which an object is copied in parts.",
     ),
-    click.option("--part-size", type=int, default=512 * 1024**2, show_default=True, help="Bytes of such a part."),
+    click.option("--part-size", type=int, default=512 * 1024**2, show_default=True,
+        help="Bytes of such a part; at least 5 MiB on Amazon.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object."),
     click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr."),
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which requests are tried again, and why."),
@@ -102,8 +104,7 @@ def _job(given: dict[str, Any]) -> Job:
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
 
 
-def _finish(work: Coroutine[Any, Any, Report], *, as_json: bool) -> int:
-    report = run(work)
+def _say(report: Report, *, as_json: bool) -> int:
     print(json.dumps(report.to_json()) if as_json else render(report))
     sys.stdout.flush()
     return DONE if report.complete else INCOMPLETE
@@ -125,8 +126,8 @@ def merge(**given: Any) -> int:
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = _job(given), Options(**_pick(given, _HOW))
     with watch(copying=True, quiet=given["quiet"], verbose=given["verbose"]) as progress:
-        work = streammerge.merge(job, options, progress=progress)
-        return _finish(work, as_json=given["as_json"])
+        report = run(streammerge.merge(job, options, progress=progress))
+    return _say(report, as_json=given["as_json"])  # after the bars have gone
 
 
 @commands.command()
@@ -147,8 +148,8 @@ def plan(**given: Any) -> int:
     job, options = _job(given), Options(**_pick(given, _HOW))
     prices = parse_prices(given["prices"])
     with watch(copying=False, quiet=given["quiet"], verbose=given["verbose"]) as progress:
-        work = streammerge.plan(job, options, progress=progress, prices=prices, output=given["output"])
-        return _finish(work, as_json=given["as_json"])
+        report = run(streammerge.plan(job, options, progress=progress, prices=prices, output=given["output"]))
+    return _say(report, as_json=given["as_json"])
 
 
 @commands.command()
@@ -160,5 +161,9 @@ def demo(*, keep: bool) -> int:
     """
     from streammerge.demo.story import tell  # noqa: PLC0415 - only this command needs it
 
-    tell(click.echo, run, keep=keep)
+    try:
+        tell(click.echo, run, keep=keep)
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted. The demo's server is stopped and its data removed.", err=True)
+        return INTERRUPTED
     return DONE

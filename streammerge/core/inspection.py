@@ -25,16 +25,43 @@ def looks_flat(source: Source, sample: Sequence[Listed], folders: int) -> str | 
     )
 
 
+def looks_mixed(source: Source, sample: Sequence[Listed], folders: int) -> str | None:
+    """What is odd about a `folder` source with loose images beside its folders; arguments as for `looks_flat`."""
+    images = _images(source, sample)
+    if not source.assumed or not images:
+        return None
+    return (
+        f"source {source} has at least {len(images):,} images directly under the prefix, beside {folders:,} folders; "
+        f"they will be ignored (such as {printable(images[0])})"
+    )
+
+
+def looks_nested(source: Source, sample: Sequence[Listed]) -> str | None:
+    """What is odd about a `folder` source most of whose first images lie in folders of folders."""
+    images = [below.split("/") for below in _images(source, sample)]
+    nested = [parts for parts in images if len(parts) > 2]  # noqa: PLR2004 - identity and file name
+    if not source.assumed or len(nested) * 2 <= len(images):
+        return None
+    first = nested[0]
+    return (
+        f"source {source}: {len(nested):,} of its first {len(images):,} images lie in folders of folders "
+        f"({printable('/'.join(first))}), and identity {printable(first[0])!r} gets them all. If the identity is "
+        f"{printable(first[1])!r}, name the prefix above it"
+    )
+
+
 def looks_unlike(source: Source, sample: Sequence[Listed]) -> str | None:
     """What is odd about a source most of whose first images do not fit its pattern; None if most do."""
     images = _images(source, sample)
     misfits = [below for below in images if isinstance(source.layout.place(below), str)]
     if len(misfits) * 2 <= len(images):
         return None
+    flat = [below for below in misfits if "/" not in below]
+    layout = propose_pattern(flat) if len(flat) * 2 > len(misfits) else "folder"
     return (
         f"source {source} does not look like {source.layout}: {len(misfits):,} of its first {len(images):,} images do "
-        f"not fit and will be ignored (such as {printable(misfits[0])}). If the first folder is the identity: "
-        f"--layout {source.name}=folder"
+        f"not fit and will be ignored (such as {printable(misfits[0])}). "
+        f"It looks like --layout '{source.name}={layout}'"
     )
 
 

@@ -81,6 +81,8 @@ def _check_overlaps(sources: Sequence[Source], destination: Location) -> None:
                 f"source {source} overlaps the destination {destination}: choose prefixes that do not nest"
             )
         for other in sources[:position]:
+            if source.location == other.location:
+                raise UsageError(f"{source.location} is given twice as a source")
             if source.location.overlaps(other.location):
                 raise UsageError(f"sources {other} and {source} overlap: choose prefixes that do not nest")
 

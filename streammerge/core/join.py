@@ -49,6 +49,11 @@ class Census:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)  # some keys of each reason
 
+    @property
+    def images(self) -> int:
+        """How many take part."""
+        return self.objects - self.reasons.total()
+
     def set_aside(self, reason: str, key: str) -> None:
         """Count a key that takes no part."""
         self.reasons[reason] += 1

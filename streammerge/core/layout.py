@@ -67,6 +67,8 @@ def parse_layout(text: str) -> Layout:
         return FOLDER
     pattern, seen = "", set[str]()
     for literal, field in _split_fields(text):
+        if pattern and field is not None and not literal:
+            raise UsageError(f"layout {text!r}: two fields need something between them that tells where one ends")
         pattern += re.escape(literal)
         if field is None:
             continue

@@ -99,8 +99,8 @@ class _Desk:
         else:
             raise RunError(
                 f"{printable(image.key)!r} of source {self._source_names[source]} collides with another image "
-                f"named {printable(image.name)!r} of the same identity; --collisions rename keeps both, "
-                "first keeps one"
+                f"named {printable(image.name)!r} of the same identity. --collisions rename keeps both, first keeps "
+                "one; plan finds collisions before anything is copied"
             )
 
     def _keep(self, image: Image, source: int, name: str) -> None:

@@ -17,7 +17,7 @@ from streammerge.core.layout import RECORDIO_NAMES
 from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Decision
 
 _RULE = "=" * 60
-_KILO, _SIXTY = 1000, 60
+_KILO, _SIXTY, _CENT = 1000, 60, 0.01
 _SHOWN = 5  # examples a section of the text shows; the JSON has up to EXAMPLES
 
 
@@ -53,7 +53,7 @@ class Report:
     skipped: identities below --min-images or above --max-images.
     ignored: objects of the sources that are no images or have no place, by reason.
     extra: objects at the destination that the plan does not want there.
-    bytes: of all images kept; bytes_copied: of those this run copied.
+    bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
     """
 
@@ -78,6 +78,7 @@ class Report:
     extra: int
     bytes: int
     bytes_copied: int
+    bytes_to_copy: int
     requests: dict[str, int]
     seconds: float
     sources: list[SourceReport]
@@ -199,6 +200,7 @@ class Tally:
             extra=self.extra,
             bytes=self.bytes,
             bytes_copied=self.bytes_copied,
+            bytes_to_copy=self.bytes_planned,
             requests=requests,
             seconds=round(seconds, 3),
             sources=[
@@ -207,7 +209,7 @@ class Tally:
                     str(source.location),
                     str(source.layout),
                     census.objects,
-                    census.objects - census.reasons.total(),
+                    census.images,
                     dict(sorted(census.reasons.items())),
                     census.examples,
                 )
@@ -282,18 +284,18 @@ def _estimate(report: Report) -> list[str]:
     assert report.estimate is not None
     cost = report.estimate
     return [
-        f"To copy:       {report.not_attempted:,} of {human_bytes(report.bytes)} in all",
+        f"To copy:       {report.not_attempted:,} ({human_bytes(report.bytes_to_copy)})",
         f"Already there: {report.already_present:,}",
-        f"Cost:          ${cost.usd:,.2f} for the copies (prices of {cost.prices_as_of}; --price copy=USD to override)",
+        f"Cost:          {_usd(cost.usd)} for the copies (prices of {cost.prices_as_of}; --price copy=USD to override)",
         f"Time:          {human_time(cost.seconds)} at {cost.copies_per_second:,.0f} copies a second, unthrottled",
     ]
 
 
 def _set_aside(report: Report) -> list[str]:
     lines = []
-    left_out = [(report.duplicates, "duplicates"), (report.dropped, "later images of a name already taken")]
+    left_out = [(report.duplicates, "duplicate"), (report.dropped, "collision")]
     if any(count for count, _ in left_out):
-        lines.append("Left out:      " + ", ".join(f"{count:,} {what}" for count, what in left_out if count))
+        lines.append("Left out:      " + ", ".join(_count(count, what) for count, what in left_out if count))
     if report.renamed:
         lines.append(f"Renamed:       {report.renamed:,}, their name was taken by another source")
     lines.append(f"Ignored:       {sum(report.ignored.values()):,}")
@@ -308,8 +310,8 @@ def _trouble(report: Report) -> list[str]:
     lines = []
     if report.conflicts:
         lines.append(
-            f"Conflicts:     {report.conflicts:,} targets hold something else and were left alone "
-            "(--if-exists overwrite replaces them)"
+            f"Conflicts:     {_count(report.conflicts, 'planned target')} taken by something else; left alone "
+            "unless you say --if-exists overwrite"
         )
         lines += _examples(report.conflict_examples, report.conflicts)
     if report.failures:
@@ -317,7 +319,7 @@ def _trouble(report: Report) -> list[str]:
         lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]
         if report.failed > _SHOWN:
             lines.append(f"  … and {report.failed - _SHOWN:,} more")
-    if not report.complete and report.estimate is None:
+    if report.failed or (report.not_attempted and report.estimate is None):
         lines.append("Nothing of what was done is lost: run the same command again to try the rest.")
     return lines
 
@@ -330,16 +332,24 @@ def _extras(report: Report) -> list[str]:
     lines += _examples(report.extra_examples, report.extra)
     if report.recordio:
         names = ", ".join(key.rpartition("/")[2] for key in report.recordio)
-        lines.append(
-            f"Warning:       {names} at the destination: a trainer that finds RecordIO files reads them instead of the "
-            "folders. Remove them, or move them away"
-        )
+        lines += [
+            f"Warning:       {names} at the destination: a trainer that finds RecordIO",
+            "               files reads them instead of the folders. Remove them, or move them away",
+        ]
     return lines
 
 
 def _examples(keys: Sequence[str], count: int) -> list[str]:
     lines = [f"  {printable(key)}" for key in keys[:_SHOWN]]
     return lines if count <= _SHOWN else [*lines, f"  … and {count - _SHOWN:,} more"]
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _usd(amount: float) -> str:
+    return "less than $0.01" if 0 < amount < _CENT else f"${amount:,.2f}"
 
 
 def human_bytes(count: int) -> str:

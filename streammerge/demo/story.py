@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import os
-import signal
+import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streammerge.core.job import make_job
 from streammerge.core.report import Report, render
-from streammerge.demo.server import Server, seaweedfs
-from streammerge.errors import UsageError
+from streammerge.demo.server import Server, answers, seaweedfs
+from streammerge.errors import RunError, UsageError
 from streammerge.merge import merge
 from streammerge.s3.options import Options
 
@@ -37,7 +39,9 @@ def tell(say: Say, run: "Callable[[Coroutine[Any, Any, Any]], Any]", *, keep: bo
         into = f"s3://{dataset.BUCKET}/{dataset.MERGED}"
         layout = f"faces_only={dataset.FACES_PATTERN}"
         command = f"  $ streammerge merge {sources[0]} \\\n        {sources[1]} \\\n        --into {into}"
-        say(f"{server.endpoint_url} is up and holds {count} objects: two data sets of small portraits.\n")
+        say(
+            f"{server.endpoint_url} is up and holds {count} objects:\ntwo data sets of small portraits, and at the destination what an old training run left.\n"
+        )
 
         say(f"Let us merge them. First as if both had a folder for each identity:\n\n{command}\n")
         try:
@@ -50,34 +54,45 @@ def tell(say: Say, run: "Callable[[Coroutine[Any, Any, Any]], Any]", *, keep: bo
         say("\nAnd the same command once more, as after an interruption:\n")
         again = run(_merge(sources, into, [layout], server))
         say(f"  Copied: {again.copied}   Already there: {again.already_present}   Failed: {again.failed}\n")
-        say(_EXPLANATION)
-        if keep:
-            say(_KEPT.format(server=server))
+        folder = Path(sys.executable).parent
+        say(_EXPLANATION.format(command=folder / "streammerge"))
+        if not keep:
+            say(_PLAY)
+        else:
+            say(_KEPT.format(server=server, folder=folder, sources=sources))
             with contextlib.suppress(KeyboardInterrupt):
-                signal.pause()
+                while answers(int(server.endpoint_url.rpartition(":")[2])):
+                    time.sleep(1)
+                raise RunError("the demo's server has stopped by itself")
     say("The demo's server is stopped and its data removed.")
 
 
 _EXPLANATION = """\
 What to see in the report:
-- Person 004 to 006 had one image in each set, so each set alone is below
-  the default of --min-images 2; counted over both they are kept. Persons 001 to 003 and
-  025 to 036 have one image in all: skipped.
-- person-010_face.png is the same image in both sets and counts once. person-011_face.png
-  is not: both are kept, the later one as person-011_face_faces_only.png.
-- The stale train.rec and train.idx would have made a trainer read them instead of the folders.
+- person-004, -005 and -006 have one image in each set. Each set alone is below
+  the default of --min-images 2; counted over both they are kept. Those with one
+  image in all (001 to 003, 025 to 036) are skipped.
+- person-010_face.png is the same image in both sets and counts once.
+  person-011_face.png is not: both are kept, the later one under the name
+  person-011_face_faces_only.png.
+- A trainer would have read the stale train.rec and train.idx instead of the
+  folders. streammerge names them, and leaves them alone.
 
 What to try next, on your own data (credentials as for the aws command):
-  streammerge plan  s3://BUCKET/SET-A/ s3://BUCKET/SET-B/ --into s3://BUCKET/MERGED/
-  streammerge merge s3://BUCKET/SET-A/ s3://BUCKET/SET-B/ --into s3://BUCKET/MERGED/
+  streammerge plan  s3://BUCKET/A/ s3://BUCKET/B/ --into s3://BUCKET/MERGED/
+  streammerge merge s3://BUCKET/A/ s3://BUCKET/B/ --into s3://BUCKET/MERGED/
   streammerge merge --help
-  streammerge demo --keep     (leaves this server up, to play with)
+(If that is not found, it is at {command})
 """
+
+_PLAY = "To play with this data, leave the server up:  streammerge demo --keep\n"
 
 _KEPT = """\
 The server stays up until you press Ctrl-C. In another terminal:
-  export AWS_ENDPOINT_URL={server.endpoint_url} AWS_DEFAULT_REGION={server.region} \\
+  export PATH="{folder}:$PATH" \\
+         AWS_ENDPOINT_URL={server.endpoint_url} AWS_DEFAULT_REGION={server.region} \\
          AWS_ACCESS_KEY_ID={server.access_key} AWS_SECRET_ACCESS_KEY={server.secret_key}
+  streammerge plan {sources[0]} --into s3://demo/again/
 """
 
 

@@ -62,7 +62,7 @@ _KINDS_WITHOUT_CODE: dict[int, type[S3Error]] = {404: ChangedError, 412: Changed
 
 def classify(what: str, *, status: int, code: str, message: str = "", request_id: str = "") -> StreamMergeError:
     """The exception for an answer that is no success. `what` says which request, and of which object."""
-    text = f"{what}: {code or f'HTTP {status}'}{f': {message}' if message else ''}"
+    text = f"{what}: {code or f'HTTP {status}'}{f': {message}' if message else ''}".rstrip(".")
     if code == "NoSuchBucket":
         return RunError(f"{text}. Check the name of the bucket, and --endpoint-url if it is not on Amazon")
     if code in EXPIRED:

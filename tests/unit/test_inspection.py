@@ -2,7 +2,7 @@
 
 from samples import listed, source
 
-from streammerge.core.inspection import looks_flat, looks_unlike
+from streammerge.core.inspection import looks_flat, looks_mixed, looks_nested, looks_unlike
 
 FLAT = [listed(f"one/{name}_face.png") for name in ("ab", "ac", "ad")]
 PATTERN = "{identity}_face.{ext}"
@@ -54,7 +54,35 @@ def test_a_source_unlike_its_pattern() -> None:
     assert oddity is not None
     assert f"does not look like {PATTERN}: 2 of its first 3 images do not fit" in oddity
     assert "(such as ab/0.jpg)" in oddity
-    assert "--layout one=folder" in oddity
+    assert "--layout 'one=folder'" in oddity
+
+
+def test_a_flat_source_unlike_its_pattern() -> None:
+    """Where the misfits are flat, the pattern that they follow is proposed."""
+    oddity = looks_unlike(source(layout="{identity}-nothing.{ext}"), FLAT)
+    assert oddity is not None
+    assert "--layout 'one={identity}_face.{ext}'" in oddity
+
+
+def test_a_mixed_source_is_called_out() -> None:
+    """Loose images beside more folders are counted, with an example, before they are ignored."""
+    oddity = looks_mixed(source(), FLAT, 5)
+    assert oddity is not None
+    assert "3 images directly under the prefix, beside 5 folders; they will be ignored" in oddity
+    assert looks_mixed(source(), [listed("one/readme.txt")], 5) is None
+    assert looks_mixed(source(layout="folder"), FLAT, 5) is None
+
+
+def test_a_prefix_one_level_too_high_is_called_out() -> None:
+    """Where most images lie two folders deep, the first folder may be no identity at all."""
+    deep = [listed("one/set0/ab/0.jpg"), listed("one/set0/ab/1.jpg"), listed("one/set0/ac/0.jpg")]
+    oddity = looks_nested(source(), deep)
+    assert oddity is not None
+    assert "3 of its first 3 images lie in folders of folders (set0/ab/0.jpg)" in oddity
+    assert "If the identity is 'ab', name the prefix above it" in oddity
+    shallow = [listed(f"one/ab/{number}.jpg") for number in range(3)]
+    assert looks_nested(source(), deep + shallow) is None
+    assert looks_nested(source(layout="folder"), deep) is None
 
 
 def test_a_source_like_its_pattern() -> None:

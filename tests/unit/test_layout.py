@@ -155,3 +155,10 @@ def test_the_folder_layout_loses_no_character(below: str) -> None:
         assert "/" not in below or below.startswith("/")
     else:
         assert "/".join(placed) == below
+
+
+def test_two_fields_side_by_side_are_refused() -> None:
+    """Nothing would tell where one ends and the other begins."""
+    for text in ("{identity}{name}", "a_{any}{identity}.{ext}"):
+        with pytest.raises(UsageError, match="something between them"):
+            parse_layout(text)

@@ -42,6 +42,7 @@ def a_report(**changes: Any) -> Report:
         extra=0,
         bytes=12_473_320_000,
         bytes_copied=12_473_320_000,
+        bytes_to_copy=12_473_320_000,
         requests={"list": 1500, "copy": 1_247_340},
         seconds=370.0,
         sources=[
@@ -93,7 +94,8 @@ def test_what_is_complete(changes: dict[str, Any], title: str, *, complete: bool
     assert report.to_json()["complete"] is complete
     text = render(report)
     assert text.split("\n")[1] == title
-    assert ("run the same command again" in text) is (title == "MERGE INCOMPLETE")
+    to_try = bool(report.failed or report.not_attempted) and title != "MERGE PLAN"  # a conflict stays one
+    assert ("run the same command again" in text) is to_try
 
 
 def test_the_text_of_a_merge() -> None:
@@ -116,7 +118,7 @@ def test_the_text_of_a_merge() -> None:
 def test_the_text_of_a_plan() -> None:
     """A plan says what is to copy, what it costs and how long it takes."""
     text = render(a_report(command="plan", estimate=ESTIMATE, copied=0, not_attempted=1_247_330, already_present=2))
-    assert "To copy:       1,247,330 of 12.5 GB in all" in text
+    assert "To copy:       1,247,330 (12.5 GB)" in text
     assert "Already there: 2\n" in text
     assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD to override)" in text
     assert "Time:          5 min 56 s at 3,500 copies a second, unthrottled" in text
@@ -147,7 +149,7 @@ def test_the_text_of_trouble() -> None:
     for line in (
         "Skipped (too many images): 1,234",
         "Not attempted: 5",
-        "Left out:      2 duplicates, 3 later images of a name already taken",
+        "Left out:      2 duplicates, 3 collisions",
         "Renamed:       4, their name was taken by another source",
         "Ignored:       3",
         "  one: 3 empty file, such as one/a\\n.jpg",
@@ -161,8 +163,11 @@ def test_the_text_of_trouble() -> None:
     ):
         assert line in text.split("\n")
     assert "one/id/5.jpg" not in text
-    assert "Conflicts:     6 targets hold something else and were left alone (--if-exists overwrite" in text
-    assert "train.rec at the destination: a trainer that finds RecordIO files reads them instead of the folders" in text
+    assert (
+        "Conflicts:     6 planned targets taken by something else; left alone unless you say --if-exists overwrite"
+        in text
+    )
+    assert "train.rec at the destination: a trainer that finds RecordIO\n" in text
     assert "\x1b" not in text
 
 
@@ -196,6 +201,7 @@ FIELDS = [
     "extra",
     "bytes",
     "bytes_copied",
+    "bytes_to_copy",
     "requests",
     "seconds",
     "sources",
