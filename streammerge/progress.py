@@ -92,10 +92,12 @@ class Bars(Progress):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Leave the bars as they stand."""
-        for bar in (self._listing, self._copying):
+        """Clear the bars away: the report says all that they said."""
+        for bar in (self._copying, self._listing):
             if bar is not None:
                 bar.close()
+        sys.stderr.write("\r")  # tqdm leaves the cursor at the end of what it blanked
+        sys.stderr.flush()
 
 
 class Lines(Progress):

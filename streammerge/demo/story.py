@@ -39,9 +39,8 @@ def tell(say: Say, run: "Callable[[Coroutine[Any, Any, Any]], Any]", *, keep: bo
         into = f"s3://{dataset.BUCKET}/{dataset.MERGED}"
         layout = f"faces_only={dataset.FACES_PATTERN}"
         command = f"  $ streammerge merge {sources[0]} \\\n        {sources[1]} \\\n        --into {into}"
-        say(
-            f"{server.endpoint_url} is up and holds {count} objects:\ntwo data sets of small portraits, and at the destination what an old training run left.\n"
-        )
+        say(f"{server.endpoint_url} is up and holds {count} objects: two data sets of")
+        say("small portraits, and at the destination what an old training run has left.\n")
 
         say(f"Let us merge them. First as if both had a folder for each identity:\n\n{command}\n")
         try:
