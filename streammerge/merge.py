@@ -112,7 +112,7 @@ class _Run:
         if problem := looks_flat(source, page.objects, len(page.prefixes)):
             raise UsageError(problem)
         if source.layout.sorted:
-            first = await persist(lambda: self.store.list_page(source.location), self.retries)
+            first = await self.store.probe(source.location)
             oddity = looks_mixed(source, page.objects, len(page.prefixes)) or looks_nested(source, first.objects)
         else:
             oddity = looks_unlike(source, page.objects)
