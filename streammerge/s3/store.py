@@ -87,9 +87,13 @@ class S3Store:
         )
 
     async def _probe(self, location: Location, delimiter: str) -> dict[str, Any]:
-        listing = first_page(self._connection, location, delimiter=delimiter)
-        # botocore's own timeout starts anew with every byte
-        return await rare(f"cannot list {location}", asyncio.wait_for(listing, self.options.timeout))
+        what, limit = f"cannot list {location}", self.options.timeout
+        try:
+            async with asyncio.timeout(limit):  # botocore's own timeout starts anew with every byte
+                return await rare(what, first_page(self._connection, location, delimiter=delimiter))
+        except TimeoutError as error:
+            endpoint = self._connection.client.meta.endpoint_url
+            raise TransientError(f"{what}: no answer from {endpoint} in {limit:g} seconds", code="Timeout") from error
 
     def _check_region(self, location: Location) -> None:
         asked, found = self.options.region, self._connection.addresses[location.bucket].region

@@ -143,7 +143,7 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "s3://x/two/", "--into", "@merged/"], ["s3://x/two/", "bucket name"]),
         (["@one/", "--into", "merged"], ["merged", "s3://bucket/prefix/"]),
         (["@one/", "@one/ada/", "--into", "@merged/"], ["overlap", "one/ada/", "do not nest"]),
-        (["@one/", "@one", "--into", "@merged/"], ["overlap", "do not nest"]),
+        (["@one/", "@one", "--into", "@merged/"], ["one/ is given twice"]),
         (["@one/", "@two/", "--into", "@two/merged/"], ["overlap", "destination", "two/merged/"]),
         (["@one/", "@two/", "--into", "@"], ["overlap", "destination"]),
         (["x=@one/", "x=@two/", "--into", "@merged/"], ["'x'", "name them apart"]),
