@@ -6,6 +6,7 @@ are the bucket's `Address`; from then on we sign and send the hot calls ourselve
 input shows: no bucket, no access, wrong region, no credentials, nobody answering.
 """
 
+import asyncio
 import re
 import ssl
 import time
@@ -50,6 +51,7 @@ _NETWORK = (
     OSError,
 )
 _BOTOCORE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+_RENEW = "Renew them and run the same command again"
 _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
@@ -102,16 +104,14 @@ class Connection:
             try:
                 frozen = await self._provider.get_frozen_credentials()
             except (*_NETWORK, *_BOTOCORE, RuntimeError) as error:
-                raise IncompleteError(
-                    f"cannot renew the credentials: {error}. Renew them and run the same command again"
-                ) from error
+                raise IncompleteError(f"cannot renew the credentials: {error}. {_RENEW}") from error
             self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
             self._read_at = now
         return self._credentials
 
-    def timeout(self, size: int) -> aiohttp.ClientTimeout:
-        """The time allowed for a request that has S3 copy so many bytes."""
-        return aiohttp.ClientTimeout(total=self.options.timeout + size / _SLOWEST, sock_connect=10.0)
+    def patience(self, size: int) -> float:
+        """The seconds allowed for a request that has S3 copy so many bytes."""
+        return self.options.timeout + size / _SLOWEST
 
     def timestamp(self) -> str:
         """The server's time, for a signature: UTC as `YYYYMMDDTHHMMSSZ`."""
@@ -188,16 +188,21 @@ def _watch(connection: Connection) -> Callable[..., None]:
     return watch
 
 
-async def rare(what: str, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    """Await a call of botocore's, and say by our own exceptions what became of it."""
+async def rare(what: str, call: Awaitable[dict[str, Any]], limit: float) -> dict[str, Any]:
+    """Await a call of botocore's for so many seconds, and say by our own exceptions what became of it."""
     try:
-        return await call
+        async with asyncio.timeout(limit):  # botocore's own timeout starts anew with every byte
+            return await call
+    except TimeoutError as error:
+        raise TransientError(f"{what}: no answer in {limit:g} seconds", code="Timeout") from error
     except botocore.exceptions.ClientError as error:
         raise from_client_error(what, error) from error
     except _NETWORK as error:
         raise TransientError(f"{what}: {str(error) or type(error).__name__}", code=type(error).__name__) from error
     except RecursionError as error:  # botocore asks a server for the region of a bucket, is sent elsewhere, asks …
         raise RunError(f"{what}: it is in another region, and the server does not say which: try --region") from error
+    except (RuntimeError, botocore.exceptions.CredentialRetrievalError) as error:  # renewal, in the middle of a call
+        raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
 

@@ -42,6 +42,8 @@ class MultipartCopy:
         self._retries = Retries(connection.options.attempts)
         self._part_size = max(connection.options.part_size, math.ceil(copy.size / _MAX_PARTS))
         self._size = copy.size
+        self._limit = connection.options.timeout
+        self._part_limit = connection.patience(self._part_size)
         self._what = f"copy {printable(copy.key)!r} in parts"
         self._source = {"Bucket": source.bucket, "Key": copy.key}
         self._target = {"Bucket": destination.bucket, "Key": copy.target}
@@ -65,8 +67,8 @@ class MultipartCopy:
             await asyncio.shield(self._abort(creating))
             raise
 
-    async def _call(self, call: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        return await rare(self._what, call)
+    async def _call(self, call: Awaitable[dict[str, Any]], limit: float | None = None) -> dict[str, Any]:
+        return await rare(self._what, call, limit or self._limit)
 
     async def _tags(self) -> dict[str, str]:
         tagging = await self._call(self._client.get_object_tagging(**self._source))
@@ -96,7 +98,8 @@ class MultipartCopy:
                     CopySource=self._source,
                     CopySourceIfMatch=self._etag,
                     CopySourceRange=f"bytes={start}-{last}",
-                )
+                ),
+                self._part_limit,
             ),
             self._retries,
         )
@@ -131,8 +134,11 @@ class MultipartCopy:
     async def _abort(self, creating: asyncio.Future[dict[str, Any]]) -> None:
         try:
             upload = {**self._target, "UploadId": (await creating)["UploadId"]}
-        except StreamMergeError:
+        except ObjectError:
             return  # it never began
+        except StreamMergeError as error:
+            _log.warning("%s; it may have begun all the same: list the multipart uploads of %s", error, self._target)
+            return
         try:
             await persist(lambda: self._call(self._client.abort_multipart_upload(**upload)), _ABORTS)
         except StreamMergeError as error:

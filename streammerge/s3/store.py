@@ -5,7 +5,6 @@ everything rare goes through botocore. A method sends one request and says by it
 whoever calls owns the retries.
 """
 
-import asyncio
 import contextlib
 import email.utils
 import time
@@ -72,7 +71,10 @@ class S3Store:
         except DeniedError as error:
             raise UsageError(f"{error}. Listing needs s3:ListBucket on bucket {location.bucket}") from error
         except TransientError as error:
-            raise UsageError(f"{error}. Check the network, and --endpoint-url or AWS_ENDPOINT_URL") from error
+            endpoint = self._connection.client.meta.endpoint_url
+            raise UsageError(
+                f"{error}. Check the network, and the endpoint {endpoint} (--endpoint-url or AWS_ENDPOINT_URL)"
+            ) from error
         except StreamMergeError as error:
             raise UsageError(str(error)) from error
         self._check_region(location)
@@ -87,13 +89,8 @@ class S3Store:
         )
 
     async def _probe(self, location: Location, delimiter: str) -> dict[str, Any]:
-        what, limit = f"cannot list {location}", self.options.timeout
-        try:
-            async with asyncio.timeout(limit):  # botocore's own timeout starts anew with every byte
-                return await rare(what, first_page(self._connection, location, delimiter=delimiter))
-        except TimeoutError as error:
-            endpoint = self._connection.client.meta.endpoint_url
-            raise TransientError(f"{what}: no answer from {endpoint} in {limit:g} seconds", code="Timeout") from error
+        listing = first_page(self._connection, location, delimiter=delimiter)
+        return await rare(f"cannot list {location}", listing, self.options.timeout)
 
     def _check_region(self, location: Location) -> None:
         asked, found = self.options.region, self._connection.addresses[location.bucket].region
@@ -145,7 +142,7 @@ class S3Store:
             "x-amz-copy-source-if-match": f'"{copy.etag}"',
         }
         path = f"{address.path}/{encode_path(copy.target)}"
-        patience = None if copy.size < _LARGE else self._connection.timeout(copy.size)
+        patience = None if copy.size < _LARGE else aiohttp.ClientTimeout(total=self._connection.patience(copy.size))
         body, answered = await self._send("PUT", address, path, "", headers, kind="copy", what=what, patience=patience)
         etag = parse_copy(body, what)
         if not etag:
@@ -173,7 +170,8 @@ class S3Store:
 
     async def _is_md5(self, bucket: str, key: str) -> bool:
         try:
-            head = await rare(f"HEAD {printable(key)!r}", self._connection.client.head_object(Bucket=bucket, Key=key))
+            call = self._connection.client.head_object(Bucket=bucket, Key=key)
+            head = await rare(f"HEAD {printable(key)!r}", call, self.options.timeout)
         except ObjectError:
             return True
         return head.get("ServerSideEncryption") not in _NOT_MD5 and "SSECustomerAlgorithm" not in head
