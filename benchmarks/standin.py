@@ -101,12 +101,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(ANSWERS["503"])
             return
         reply = ANSWERS.get(fault) or (b"" if fault == "reset" else self._operations.perform(request))
-        send = partial(self._transport.write, reply) if fault not in ("reset", "lost") else self._break
+        send = partial(self._answer, reply) if fault not in ("reset", "lost") else self._break
         delay = self._traffic.delay(kind)
         if delay:
             self._loop.call_later(delay, send)
         else:
             send()
+
+    def _answer(self, reply: bytes) -> None:
+        if not self._transport.is_closing():  # the client may have left during the delay
+            self._transport.write(reply)
 
     def _break(self) -> None:
         connection = self._transport.get_extra_info("socket")
