@@ -6,7 +6,8 @@ report = await merge(make_job(["s3://bucket/a/", "s3://bucket/b/"], into="s3://b
 from streammerge.core.job import Job, Source, make_job
 from streammerge.core.keys import Location, parse_location
 from streammerge.core.layout import Layout, parse_layout
-from streammerge.core.report import Report, render
+from streammerge.core.rendering import render
+from streammerge.core.report import Report
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
 from streammerge.merge import merge, plan
 from streammerge.s3.options import Options

@@ -44,8 +44,7 @@ async def scan(
     """Hand every identity to `emit`, each once and complete; of one range in byte order of `identity + "/"`.
 
     listed: hears of the number of keys of every page. indexed: is called when the listings that must be read whole are,
-    before anything is emitted. ranges: how many are read at once; with 1, all identities come
-    in order.
+    before anything is emitted. ranges: how many are read at once; with 1, all identities come in order.
     Raises RunError where a page cannot be had or is out of order; never takes that for the end of a listing.
     """
     reader = _Reader(store, [location for location, _ in listings], retries, listed)

@@ -12,7 +12,8 @@ import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, INTERRUPTED, run
 from streammerge.core.cost import parse_prices
 from streammerge.core.job import Collisions, Duplicates, IfExists, Job, make_job
-from streammerge.core.report import Report, render
+from streammerge.core.rendering import render
+from streammerge.core.report import Report
 from streammerge.progress import watch
 from streammerge.s3.options import ListingOrder, Options
 

@@ -136,8 +136,9 @@ class Join:
         self.high = high  # may come down while the range is read, never below what any listing has reached
         self._listings = listings
         self._indexes = indexes
-        self._open = {n: low for n in range(len(listings)) if n not in indexes and n not in set(closed)}
-        self._furthest = low
+        self.furthest = low  # the last key that any listing has reached
+        elsewhere = {*indexes, *closed}
+        self._open = {n: low for n in range(len(listings)) if n not in elsewhere}
         self._next = {n: bisect_right(index.borders, low) for n, index in indexes.items()}  # identity to take
         self._members: dict[str, list[list[Image]]] = {}
 
@@ -145,11 +146,6 @@ class Join:
     def closed(self) -> set[int]:
         """Positions of the listings that have nothing more in the range."""
         return {n for n in range(len(self._listings)) if n not in self._indexes and n not in self._open}
-
-    @property
-    def furthest(self) -> str:
-        """The last key that any listing has reached."""
-        return self._furthest
 
     def behind(self) -> list[int]:
         """The listings that must be read on for the frontier to move: none once all are closed."""
@@ -168,7 +164,7 @@ class Join:
         inside = len(keys) if self.high is None else bisect_right(keys, listing.prefix + self.high)
         if inside:
             self._open[position] = keys[inside - 1][len(listing.prefix) :]
-            self._furthest = max(self._furthest, self._open[position])
+            self.furthest = max(self.furthest, self._open[position])
         if last or inside < len(keys):
             del self._open[position]
         open_identity, images = None, list[Image]()

@@ -1,4 +1,4 @@
-"""The report: what a run says at its end, as text and as JSON.
+"""The report: what a run has come to, as a value and as JSON; `rendering` has it as text.
 
 Strategy: a `Tally` counts while the run goes on; a `Report` is what it has come to, an immutable value with stable
 field names, which the text and the JSON are read from.
@@ -12,13 +12,8 @@ from typing import Any
 from streammerge.core.cost import Estimate
 from streammerge.core.job import Job
 from streammerge.core.join import EXAMPLES, Census
-from streammerge.core.keys import printable
 from streammerge.core.layout import RECORDIO_NAMES
 from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Decision
-
-_RULE = "=" * 60
-_KILO, _SIXTY, _CENT = 1000, 60, 0.01
-_SHOWN = 5  # examples a section of the text shows; the JSON has up to EXAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,143 +227,3 @@ class Loose(Census):
     def set_aside(self, reason: str, key: str) -> None:  # noqa: ARG002 - whatever the reason
         """Count one key."""
         self.tally.extra_key(key)
-
-
-def render(report: Report) -> str:
-    """The report as text, for people."""
-    planning = report.estimate is not None
-    title = "MERGE PLAN" if planning else "MERGE COMPLETE" if report.complete else "MERGE INCOMPLETE"
-    lines = [_RULE, title, _RULE, *_headline(report), "", *_sources(report)]
-    lines += _estimate(report) if planning else _outcome(report)
-    lines += _set_aside(report) + _trouble(report) + _extras(report)
-    return "\n".join(lines)
-
-
-def _headline(report: Report) -> list[str]:
-    average = report.images / report.identities if report.identities else 0.0
-    lines = [
-        f"Total identities: {report.identities:,}",
-        f"Total images: {report.images:,}",
-        f"Identities from single source: {report.single_source:,}",
-        f"Identities from multiple sources: {report.multi_source:,}",
-        f"Skipped (too few images): {report.skipped_too_few:,}",
-    ]
-    if report.skipped_too_many:
-        lines.append(f"Skipped (too many images): {report.skipped_too_many:,}")
-    return [*lines, f"Avg images per identity: {average:.1f}"]
-
-
-def _sources(report: Report) -> list[str]:
-    width = max(len(source.name) for source in report.sources)
-    lines = [
-        f"Source {source.name:<{width}}  {source.images:,} images of {source.objects:,} objects, layout {source.layout}"
-        for source in report.sources
-    ]
-    return [*lines, f"Into   {report.destination}", ""]
-
-
-def _outcome(report: Report) -> list[str]:
-    rate = f", {report.copied / report.seconds:,.0f} a second" if report.copied and report.seconds else ""
-    requests = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.requests.items()))
-    lines = [
-        f"Copied:        {report.copied:,} ({human_bytes(report.bytes_copied)})",
-        f"Already there: {report.already_present:,}",
-        f"Failed:        {report.failed:,}",
-    ]
-    if report.not_attempted:
-        lines.append(f"Not attempted: {report.not_attempted:,}")
-    return [*lines, f"Took:          {human_time(report.seconds)}{rate}; requests: {requests}"]
-
-
-def _estimate(report: Report) -> list[str]:
-    assert report.estimate is not None
-    cost = report.estimate
-    return [
-        f"To copy:       {report.not_attempted:,} ({human_bytes(report.bytes_to_copy)})",
-        f"Already there: {report.already_present:,}",
-        f"Cost:          {_usd(cost.usd)} for the copies (prices of {cost.prices_as_of}; --price copy=USD to override)",
-        f"Time:          {human_time(cost.seconds)} at {cost.copies_per_second:,.0f} copies a second, unthrottled",
-    ]
-
-
-def _set_aside(report: Report) -> list[str]:
-    lines = []
-    left_out = [(report.duplicates, "duplicate"), (report.dropped, "collision")]
-    if any(count for count, _ in left_out):
-        lines.append("Left out:      " + ", ".join(_count(count, what) for count, what in left_out if count))
-    if report.renamed:
-        lines.append(f"Renamed:       {report.renamed:,}, their name was taken by another source")
-    lines.append(f"Ignored:       {sum(report.ignored.values()):,}")
-    for source in report.sources:
-        for reason, count in source.ignored.items():
-            keys = source.examples[reason]
-            lines.append(f"  {source.name}: {count:,} {reason}, such as {printable(keys[0])}")
-    return lines
-
-
-def _trouble(report: Report) -> list[str]:
-    lines = []
-    if report.conflicts:
-        lines.append(
-            f"Conflicts:     {_count(report.conflicts, 'planned target')} taken by something else; left alone "
-            "unless you say --if-exists overwrite"
-        )
-        lines += _examples(report.conflict_examples, report.conflicts)
-    if report.failures:
-        lines.append("Failures:")
-        lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]
-        if report.failed > _SHOWN:
-            lines.append(f"  … and {report.failed - _SHOWN:,} more")
-    if report.failed or (report.not_attempted and report.estimate is None):
-        lines.append("Nothing of what was done is lost: run the same command again to try the rest.")
-    return lines
-
-
-def _extras(report: Report) -> list[str]:
-    lines = [
-        f"Extra:         {report.extra:,} at the destination outside the plan"
-        + ("; left alone" if report.extra else "")
-    ]
-    lines += _examples(report.extra_examples, report.extra)
-    if report.recordio:
-        names = ", ".join(key.rpartition("/")[2] for key in report.recordio)
-        lines += [
-            f"Warning:       {names} at the destination: a trainer that finds RecordIO",
-            "               files reads them instead of the folders. Remove them, or move them away",
-        ]
-    return lines
-
-
-def _examples(keys: Sequence[str], count: int) -> list[str]:
-    lines = [f"  {printable(key)}" for key in keys[:_SHOWN]]
-    return lines if count <= _SHOWN else [*lines, f"  … and {count - _SHOWN:,} more"]
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
-def _usd(amount: float) -> str:
-    return "less than $0.01" if 0 < amount < _CENT else f"${amount:,.2f}"
-
-
-def human_bytes(count: int) -> str:
-    """A number of bytes in the unit that suits it, powers of 1,000."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if round(value, 1) < _KILO:
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= _KILO
-    return f"{value:.1f} TB"
-
-
-def human_time(seconds: float) -> str:
-    """A duration as `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 10 min`."""
-    if round(seconds * _KILO) < _KILO:
-        return f"{seconds * _KILO:.0f} ms"
-    if round(seconds, 1) < _SIXTY:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _SIXTY)
-    if minutes < _SIXTY:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // _SIXTY} h {minutes % _SIXTY:02} min"

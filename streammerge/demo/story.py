@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streammerge.core.job import make_job
-from streammerge.core.report import Report, render
+from streammerge.core.rendering import render
+from streammerge.core.report import Report
 from streammerge.demo.server import Server, answers, seaweedfs
 from streammerge.errors import RunError, UsageError
 from streammerge.merge import merge

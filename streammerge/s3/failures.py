@@ -17,9 +17,9 @@ from streammerge.errors import (
     TransientError,
 )
 
-EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
-BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId"})
-WRONG_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
+_BAD_CREDENTIALS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidTokenId"})
+_WRONG_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed", "TemporaryRedirect"})
 
 # What a code says counts before what the status says: an error may come under 200 OK
 _KINDS: dict[str, type[S3Error]] = {
@@ -65,11 +65,11 @@ def classify(what: str, *, status: int, code: str, message: str = "", request_id
     text = f"{what}: {code or f'HTTP {status}'}{f': {message}' if message else ''}".rstrip(".")
     if code == "NoSuchBucket":
         return RunError(f"{text}. Check the name of the bucket, and --endpoint-url if it is not on Amazon")
-    if code in EXPIRED:
+    if code in _EXPIRED:
         return IncompleteError(f"{text}. The credentials have expired: renew them and run the same command again")
-    if code in BAD_CREDENTIALS:
+    if code in _BAD_CREDENTIALS:
         return RunError(f"{text}. Check the credentials (AWS_ACCESS_KEY_ID and so on, or --profile)")
-    if code in WRONG_REGION:
+    if code in _WRONG_REGION:
         return RunError(f"{text}. The bucket is in another region: say which with --region")
     kind = _KINDS.get(code) or _KINDS_BY_STATUS.get(status) or (_KINDS_WITHOUT_CODE.get(status) if not code else None)
     kind = kind or ObjectError

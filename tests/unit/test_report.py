@@ -13,7 +13,8 @@ from samples import a_job, identity
 from streammerge.core.cost import Estimate
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
-from streammerge.core.report import Failure, Loose, Report, SourceReport, Tally, human_bytes, human_time, render
+from streammerge.core.rendering import human_bytes, human_time, render
+from streammerge.core.report import Failure, Loose, Report, SourceReport, Tally
 
 ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
 
