@@ -1,17 +1,24 @@
-"""Exit codes, and how a run in the event loop ends on a signal."""
+"""Exit codes, and how a run in the event loop ends on a signal.
+
+Strategy: while a run goes on, SIGINT and SIGTERM only cancel its task, so that neither can fall between two lines of
+somebody's clean-up; a cancelled run finishes what it has begun, within bounds. A second signal cancels again, for who
+will not wait; a third does what it does to any other program. Once a signal has come, the run counts as interrupted,
+whatever it ended with.
+"""
 
 import asyncio
 import gc
 import resource
 import signal
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
 
 import uvloop
 
 from streammerge.errors import IncompleteError, StreamMergeError, UsageError
 
-DONE, FAILED, BAD_USAGE, INCOMPLETE, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+DONE, FAILED, BAD_USAGE, INCOMPLETE, DIFFERENT, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
 T = TypeVar("T")
 
 
@@ -31,25 +38,48 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     _raise_file_limit()
     gc.freeze()  # what is loaded by now stays; the collector need not look at it again and again
     gc.set_threshold(50_000, 50, 100)
-    return uvloop.run(_until_terminated(coroutine))
+    with _Signals() as signals:
+        return uvloop.run(signals.cancelling(coroutine))
 
 
-async def _until_terminated(coroutine: Coroutine[Any, Any, T]) -> T:
-    task = asyncio.ensure_future(coroutine)
-    terminated = False
+class _Signals:
+    """Catches SIGINT and SIGTERM while the block lasts, and raises at its end what the first of them stands for."""
 
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        task.cancel()
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._before: dict[int, Any] = {}
+        self._task: asyncio.Future[Any] | None = None
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-    try:
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of some shells
+                self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    async def cancelling(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Await a coroutine that the signals cancel."""
+        self._task = task = asyncio.ensure_future(coroutine)
+        if self._received:
+            task.cancel()
         return await task
-    except asyncio.CancelledError:
-        if terminated:
-            raise TerminatedError from None
-        raise
+
+    def _receive(self, number: int, _: FrameType | None) -> None:
+        self._received.append(number)
+        if len(self._received) > 1:
+            self._restore()
+        if self._task is not None and not self._task.done():
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+
+    def _restore(self) -> None:
+        while self._before:
+            signal.signal(*self._before.popitem())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._restore()
+        if self._received:
+            raise (TerminatedError if self._received[0] == signal.SIGTERM else KeyboardInterrupt) from error
 
 
 def _raise_file_limit() -> None:

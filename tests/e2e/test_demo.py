@@ -71,7 +71,7 @@ def test_interrupted_demo(tmp_path: Path, moment: str, codes: set[int]) -> None:
             _, error = child.communicate(timeout=20)
         finally:
             child.kill()
-    assert child.returncode in codes
+    assert child.returncode in codes, error
     assert "Traceback" not in error
     expect_nothing_left(tmp_path)
     assert not processes(tmp_path)

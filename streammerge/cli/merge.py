@@ -1,0 +1,63 @@
+"""The verbs `merge` and `plan` as commands."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import streammerge
+from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.options import job_of, options_of, progress_of, with_job
+from streammerge.core.cost import parse_prices
+from streammerge.core.rendering import render
+from streammerge.core.report import Report
+
+
+def _say(report: Report, *, as_json: bool) -> int:
+    print(json.dumps(report.to_json()) if as_json else render(report))
+    sys.stdout.flush()
+    return DONE if report.complete else INCOMPLETE
+
+
+@click.command()
+@with_job
+def merge(**given: Any) -> int:
+    """Merge SOURCES into one destination.
+
+    \b
+    An identity is kept if it has enough images over all sources. What is already at the
+    destination, and right, is not copied again: after an interruption, run the same
+    command again. Nothing there is overwritten or removed unless you ask for it.
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 incomplete: run again to go on,
+    130 / 143 interrupted.
+    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
+    job, options = job_of(given), options_of(given)
+    with progress_of(given, copying=True) as progress:
+        report = run(streammerge.merge(job, options, progress=progress))
+    return _say(report, as_json=given["as_json"])  # after the bars have gone
+
+
+@click.command()
+@with_job
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write every copy to make to this file, a line of JSON each.",
+)  # fmt: skip
+@click.option(
+    "--price", "prices", multiple=True, metavar="KIND=USD",
+    help="USD per 1,000 requests of a kind (copy, list, put, head, get), instead of the built-in price.",
+)  # fmt: skip
+def plan(**given: Any) -> int:
+    """Say what merge would do, and what it would cost.
+
+    Lists and decides like merge; copies nothing.
+    """
+    job, options = job_of(given), options_of(given)
+    prices = parse_prices(given["prices"])
+    with progress_of(given, copying=False) as progress:
+        report = run(streammerge.plan(job, options, progress=progress, prices=prices, output=given["output"]))
+    return _say(report, as_json=given["as_json"])

@@ -1,0 +1,116 @@
+"""Options that several verbs share, and what they make of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import click
+
+from streammerge.core.job import Collisions, Duplicates, IfExists, Job, make_job
+from streammerge.progress import Progress, watch
+from streammerge.s3.options import ListingOrder, Options
+
+Command = Callable[..., int]
+Decorator = Callable[[Command], Command]
+_JOB = ("min_images", "max_images", "collisions", "duplicates", "if_exists")
+_HOW = (
+    "endpoint_url",
+    "region",
+    "profile",
+    "concurrency",
+    "attempts",
+    "timeout",
+    "multipart_threshold",
+    "part_size",
+    "listing_order",
+)
+
+
+def _choice(values: Any) -> click.Choice[str]:
+    return click.Choice(get_args(values))
+
+
+_JOB_OPTIONS = (
+    click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ..."),
+    click.option("--into", required=True, metavar="s3://BUCKET/PREFIX/", help="The destination."),
+    click.option(
+        "--min-images", type=int, default=2, show_default=True,
+        help="Keep identities with at least so many images over all sources.",
+    ),
+    click.option("--max-images", type=int, help="Keep identities with at most so many images over all sources."),
+    click.option(
+        "--layout", "layouts", multiple=True, metavar="[NAME=]LAYOUT",
+        help="How the keys of a source spell the identity: 'folder' (the default) or a pattern of {identity}, {name}, "
+        "{ext}, {any} and literal text, such as 'faces={identity}_face.{ext}'.",
+    ),
+    click.option(
+        "--collisions", type=_choice(Collisions), default="rename", show_default=True,
+        help="Different images of one name: keep both, keep the first source's, or stop.",
+    ),
+    click.option(
+        "--duplicates", type=_choice(Duplicates), default="name", show_default=True,
+        help="Count an image once if name and content are the same, if the content is, or never.",
+    ),
+    click.option(
+        "--if-exists", type=_choice(IfExists), default="skip-same", show_default=True,
+        help="A target that holds something else is left alone and reported, or overwritten.",
+    ),
+)  # fmt: skip
+_S3_OPTIONS = (
+    click.option("--endpoint-url", help="An S3 server other than Amazon's."),
+    click.option("--region", help="The region of the buckets; found out if left away."),
+    click.option("--profile", help="A profile of ~/.aws/config."),
+    click.option(
+        "--listing-order", type=_choice(ListingOrder), default="auto", show_default=True,
+        help="Whether the store lists keys in UTF-8 byte order. 'auto' trusts Amazon alone; 'any' reads every "
+        "listing to its end before anything is decided, and needs memory for all of it.",
+    ),
+    click.option("--concurrency", type=int, default=1024, show_default=True, help="Copies in flight, at most."),
+    click.option("--attempts", type=int, default=10, show_default=True, help="Tries of one request."),
+    click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one request."),
+)  # fmt: skip
+_COPY_OPTIONS = (
+    click.option(
+        "--multipart-threshold", type=int, default=5 * 1024**3, show_default=True,
+        help="Bytes above which an object is copied in parts.",
+    ),
+    click.option("--part-size", type=int, default=512 * 1024**2, show_default=True,
+        help="Bytes of such a part; at least 5 MiB on Amazon.",
+    ),
+)  # fmt: skip
+_OUTPUT_OPTIONS = (
+    click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object."),
+    click.option("-q", "--quiet", is_flag=True, help="No progress and no warnings on stderr."),
+    click.option("-v", "--verbose", is_flag=True, help="Say on stderr which requests are tried again, and why."),
+)  # fmt: skip
+
+
+def _taking(options: Sequence[Decorator]) -> Decorator:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+with_s3 = _taking([*_S3_OPTIONS, *_OUTPUT_OPTIONS])
+with_job = _taking([*_JOB_OPTIONS, *_S3_OPTIONS, *_COPY_OPTIONS, *_OUTPUT_OPTIONS])
+
+
+def _pick(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: given[name] for name in names if name in given}
+
+
+def job_of(given: dict[str, Any]) -> Job:
+    """The job that the options describe."""
+    return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """How to talk to S3."""
+    return Options(**_pick(given, _HOW))
+
+
+def progress_of(given: dict[str, Any], *, copying: bool) -> Progress:
+    """What shows how far it is."""
+    return watch(copying=copying, quiet=given["quiet"], verbose=given["verbose"])
