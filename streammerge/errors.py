@@ -10,6 +10,11 @@
 | `ThrottledError` | slow down, then try the request again              |
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streammerge.core.keys import Listed
+
 
 class StreamMergeError(Exception):
     """Whatever streammerge raises on purpose; its text is meant for the person who reads it."""
@@ -54,6 +59,14 @@ class DeniedError(ObjectError):
 
 class ChangedError(ObjectError):
     """The object is not (or no longer) the one that was listed."""
+
+
+class TakenError(ObjectError):
+    """Something else has come to lie at the target since the destination was listed: `found`."""
+
+    def __init__(self, message: str, *, found: "Listed", code: str = "", status: int = 0) -> None:
+        super().__init__(message, code=code, status=status)
+        self.found = found
 
 
 class TransientError(S3Error):

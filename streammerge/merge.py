@@ -10,12 +10,13 @@ from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, Estimate, estimate
 from streammerge.core.inspection import looks_flat, looks_mixed, looks_nested, looks_unlike
 from streammerge.core.job import Job, Source
-from streammerge.core.join import Census, Identity, Listing
-from streammerge.core.keys import Location
+from streammerge.core.join import Census, Identity, Image, Listing
+from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
-from streammerge.core.plan import Conflict, Decision, decide, is_same
+from streammerge.core.plan import Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Loose, Report, Tally
-from streammerge.errors import UsageError, unwrap
+from streammerge.errors import RunError, UsageError, unwrap
+from streammerge.journal import open_journal, read_history
 from streammerge.planfile import plan_file
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
@@ -23,29 +24,41 @@ from streammerge.s3.retry import Retries, persist
 from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
+    from streammerge.core.records import History
     from streammerge.s3.store import S3Store
 
 _DEFAULTS = Options()
 _SILENT = Progress()
 
 
-async def merge(job: Job, options: Options = _DEFAULTS, *, progress: Progress = _SILENT) -> Report:
+async def merge(
+    job: Job, options: Options = _DEFAULTS, *, progress: Progress = _SILENT, journal: str | None = None
+) -> Report:
     """Merge the sources of a job into its destination, server-side.
 
     What is already there, and right, is not copied again, so the same call goes on where an earlier one stopped.
-    An object that cannot be copied is in the report (`failed`, `failures`), not an exception.
+    An object that cannot be copied is in the report (`failed`, `failures`), not an exception. Cancelled, it lets the
+    copies in flight come to their end, for ten seconds at most; cancelled again, it does not.
 
-    Raises UsageError where the input is wrong (nothing was written then), RunError where the run cannot go on.
+    journal: where to record what is done: a file, or a prefix in S3 as an s3:// URL.
+    Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
+    RunError where the run cannot go on.
     """
-    async with _open(job, options, progress) as run:
-        async with Copying(run.store, job, run.tally, progress, options) as copying:
+    async with open_run(job, options, progress) as run, open_journal(journal, job, run.store) as record:
+        run.past = record.history if record else None
+        async with Copying(run.store, job, run.tally, progress, options, judge=run, journal=record) as copying:
 
             async def settle(decision: Decision) -> None:
-                for copy in decision.copies:
-                    await copying.submit(copy)
+                for copy in decision.copies[:]:
+                    await copying.submit(copy, decision)
 
             await run.decide_all(settle)
-        return run.report("merge")
+            for decision in await copying.settled():
+                await settle(await run.decide_anew(decision))
+        report = run.report("merge")
+        if record:
+            record.ended(complete=report.complete)
+        return report
 
 
 async def plan(
@@ -55,14 +68,16 @@ async def plan(
     progress: Progress = _SILENT,
     prices: Mapping[str, float] = PRICES,
     output: Path | None = None,
+    journal: str | None = None,
 ) -> Report:
     """Decide all that `merge` would do, with an estimate of cost and time, and copy nothing.
 
-    output: a file that gets every copy to make as a line of JSON.
+    output: a file that gets every copy to make as a line of JSON. journal: as for `merge`; it is only read.
 
     Raises UsageError where the input is wrong, RunError where the run cannot go on.
     """
-    async with _open(job, options, progress) as run, plan_file(output, job) as write:
+    async with open_run(job, options, progress) as run, plan_file(output, job) as write:
+        run.past = await read_history(journal, job, run.store)
 
         async def settle(decision: Decision) -> None:
             await write(decision.copies)
@@ -72,26 +87,28 @@ async def plan(
 
 
 @asynccontextmanager
-async def _open(job: Job, options: Options, progress: Progress) -> AsyncIterator["_Run"]:
+async def open_run(job: Job, options: Options, progress: Progress) -> AsyncIterator["Run"]:
+    """A Run on an open store, its sources looked at. The one error that matters comes out of a group of them."""
     from streammerge.s3.store import open_store  # noqa: PLC0415 - botocore takes longer to load than --help may
 
     try:
         async with open_store(options) as store:
-            run = _Run(job, store, Retries(options.attempts), progress)
+            run = Run(job, store, Retries(options.attempts), progress)
             await run.probe()
             yield run
     except BaseExceptionGroup as group:
         raise unwrap(group) from group
 
 
-class _Run:
-    """What merge and plan share: looking at the sources first, then deciding identity by identity."""
+class Run:
+    """What the verbs share: looking at the sources first, then deciding identity by identity."""
 
     def __init__(self, job: Job, store: "S3Store", retries: Retries, progress: Progress) -> None:
         self.job = job
         self.store = store
         self.retries = retries
         self.tally = Tally(job)
+        self.past: History | None = None
         self._progress = progress
         self._censuses = [Census() for _ in job.sources]
         self._started = time.monotonic()
@@ -129,11 +146,7 @@ class _Run:
         listings.append(self._listing(self.job.destination, loose, FOLDER, images_only=False))
 
         async def emit(identity: Identity) -> None:
-            decision = decide(identity, self.job)
-            await self._resolve(decision)
-            self.tally.decided(decision)
-            self._progress.planned(len(decision.copies))
-            await settle(decision)
+            await settle(await self._decide(identity))
 
         await scan(
             self.store,
@@ -162,25 +175,73 @@ class _Run:
         ordered = self.store.promises_order(location)
         return location, Listing(location.prefix, census, layout, ordered=ordered, images_only=images_only)
 
+    async def _decide(self, identity: Identity) -> Decision:
+        decision = decide(identity, self.job, self.past)
+        if decision.conflicts:
+            await self._resolve(decision)
+        self.tally.decided(decision)
+        self._progress.planned(len(decision.copies))
+        return decision
+
     async def _resolve(self, decision: Decision) -> None:
-        """Settle the conflicts: some are none, for ETags that are no MD5s; the rest are overwritten or reported."""
+        """Settle the conflicts: some are none, for ETags that are no MD5s; the rest are as `if_exists` has it."""
         conflicts = decision.conflicts[:]
         decision.conflicts.clear()
         for conflict in conflicts:
-            if await self._is_present(conflict):
-                decision.present.append(conflict.copy)
+            copy = conflict.copy
+            if not conflict.certain and await self._are_encrypted(copy):
+                decision.present.append(copy)
             elif self.job.if_exists == "overwrite":
-                decision.copies.append(conflict.copy)
+                decision.copies.append(copy._replace(replaces=True))
+            elif self.job.if_exists == "fail":
+                raise RunError(
+                    f"{printable(copy.target)!r} holds something else than the plan wants there. --if-exists skip-same "
+                    "leaves it alone and reports it, overwrite replaces it"
+                )
             else:
                 decision.conflicts.append(conflict)
-                self.tally.conflict(conflict.copy.target)
 
-    async def _is_present(self, conflict: Conflict) -> bool:
-        copy, found = conflict
-        if not is_same(copy, found, etags_are_md5=False):
-            return False
+    async def is_present(self, copy: Copy, found: Found) -> bool:
+        """Whether what lies at a target is the planned image."""
+        same = is_same(copy, found, self.past)
+        return await self._are_encrypted(copy) if same is None else same
+
+    async def _are_encrypted(self, copy: Copy) -> bool:
         source = self.job.sources[copy.source].location
         return not await persist(lambda: self.store.etags_are_md5(copy, source, self.job.destination), self.retries)
+
+    async def decide_anew(self, outdated: Decision) -> Decision:
+        """Look again at every object of an identity, and decide about it as if for the first time.
+
+        What this run has copied of it counts as copied where the new plan wants it still, and as extra where not.
+        """
+        identity = outdated.identity
+        members = [
+            [image for image in [await self._look_again(source, old) for old in images] if image is not None]
+            for source, images in zip(self.job.sources, identity.members, strict=False)
+        ]
+        self._progress.note(f"Identity {printable(identity.name)} has changed since it was listed: deciding anew")
+        self.tally.withdrawn(outdated)
+        members.append(await self._existing(identity.name))
+        decision = await self._decide(Identity(identity.name, members))
+        decision.anew = True
+        made = {copy.target for copy in outdated.copies} if outdated.made else set()
+        for copy in [copy for copy in decision.present if copy.target in made]:
+            self.tally.was_made(copy, decision)
+        return decision
+
+    async def _look_again(self, source: Source, old: Image) -> Image | None:
+        head = await self.store.objects.head(source.location.bucket, old.key)
+        if head is None or not head.listed.size:
+            return None
+        _, size, etag, modified = head.listed
+        return Image(old.key, size, etag, modified, old.name)
+
+    async def _existing(self, identity: str) -> list[Image]:
+        folder = f"{self.job.destination.prefix}{identity}/"
+        location = Location(self.job.destination.bucket, folder)
+        found = await self.store.below(location)
+        return [Image(*listed, listed.key[len(folder) :]) for listed in found]
 
     def report(self, command: str, cost: Estimate | None = None) -> Report:
         """What it has come to."""

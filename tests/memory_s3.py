@@ -11,7 +11,7 @@ from typing import Literal
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page
 from streammerge.core.plan import Copy
-from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, UsageError
+from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, TakenError, UsageError
 
 Operation = Literal["list", "copy"]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -86,14 +86,18 @@ class MemoryS3:
         more = page[-1] if len(rest) > len(page) else None
         return Page([self._listed[location.bucket, key] for key in page], [], more)
 
-    async def copy(self, copy: Copy, source: Location, destination: Location) -> None:
-        """Copy one object, pinned to the ETag that was listed."""
+    async def copy(self, copy: Copy, source: Location, destination: Location) -> str:
+        """Copy one object, pinned to the ETag that was listed; returns the ETag of the copy."""
         if len(copy.target.encode()) > MAX_KEY_BYTES:
             raise ObjectError(f"copy {copy.key!r}: its key is too long", code="KeyTooLongError")
         await self._begin("copy", destination.bucket)
         self._check(copy, source)
         etag = await self._in_parts(copy, source, destination) if copy.size > self._threshold else copy.etag
+        if copy.target in self.buckets[destination.bucket] and not copy.replaces:
+            found = self._listed[destination.bucket, copy.target]
+            raise TakenError(f"copy {copy.key!r}: its target is taken", found=found, code="TargetExists", status=412)
         self.put(destination.bucket, copy.target, self.buckets[source.bucket][copy.key], etag=etag)
+        return etag
 
     async def _in_parts(self, copy: Copy, source: Location, destination: Location) -> str:
         upload = destination.bucket, copy.target

@@ -1,9 +1,11 @@
 """A stub of S3 that keeps objects and multipart uploads, and that a test's script may interrupt at any request."""
 
+import email.utils
 import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from stub_s3 import Answer, Asked, refusal
@@ -110,7 +112,9 @@ class ScriptedS3:
         if request.key not in self.objects:
             return Answer(404)
         kept = self.objects[request.key]
-        return Answer(200, headers={"ETag": f'"{kept.etag}"', **kept.headers})
+        modified = email.utils.format_datetime(datetime.fromisoformat(kept.modified), usegmt=True)
+        described = {"ETag": f'"{kept.etag}"', "Content-Length": str(kept.size), "Last-Modified": modified}
+        return Answer(200, headers={**described, **kept.headers})
 
     def _tagging(self, _: Request) -> Answer:
         return Answer(200, "<Tagging><TagSet></TagSet></Tagging>")

@@ -64,9 +64,8 @@ def stub_s3(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
             answered = answer(asked)
             body = b"" if self.command == "HEAD" else answered.body.encode()
             self.send_response(answered.status)
-            for name, value in answered.headers.items():
+            for name, value in {"Content-Length": str(len(body)), **answered.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 

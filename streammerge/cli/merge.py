@@ -9,7 +9,7 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
-from streammerge.cli.options import job_of, options_of, progress_of, with_job
+from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
@@ -37,7 +37,7 @@ def merge(**given: Any) -> int:
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
     with progress_of(given, copying=True) as progress:
-        report = run(streammerge.merge(job, options, progress=progress))
+        report = run(streammerge.merge(job, options, progress=progress, journal=journal_of(given, job)))
     return _say(report, as_json=given["as_json"])  # after the bars have gone
 
 
@@ -59,5 +59,9 @@ def plan(**given: Any) -> int:
     job, options = job_of(given), options_of(given)
     prices = parse_prices(given["prices"])
     with progress_of(given, copying=False) as progress:
-        report = run(streammerge.plan(job, options, progress=progress, prices=prices, output=given["output"]))
+        report = run(
+            streammerge.plan(
+                job, options, progress=progress, prices=prices, output=given["output"], journal=journal_of(given, job)
+            )
+        )
     return _say(report, as_json=given["as_json"])

@@ -6,8 +6,10 @@ from typing import Any, get_args
 import click
 
 from streammerge.core.job import Collisions, Duplicates, IfExists, Job, make_job
+from streammerge.errors import UsageError
+from streammerge.journal import default_place
 from streammerge.progress import Progress, watch
-from streammerge.s3.options import ListingOrder, Options
+from streammerge.s3.options import Acl, Encryption, ListingOrder, Options, Tags
 
 Command = Callable[..., int]
 Decorator = Callable[[Command], Command]
@@ -22,6 +24,14 @@ _HOW = (
     "multipart_threshold",
     "part_size",
     "listing_order",
+    "max_failures",
+    "storage_class",
+    "encryption",
+    "kms_key",
+    "acl",
+    "tags",
+    "requester_pays",
+    "bucket_owner",
 )
 
 
@@ -52,7 +62,7 @@ _JOB_OPTIONS = (
     ),
     click.option(
         "--if-exists", type=_choice(IfExists), default="skip-same", show_default=True,
-        help="A target that holds something else is left alone and reported, or overwritten.",
+        help="A target that holds something else is left alone and reported, overwritten, or stops the run.",
     ),
 )  # fmt: skip
 _S3_OPTIONS = (
@@ -69,6 +79,22 @@ _S3_OPTIONS = (
     click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one request."),
 )  # fmt: skip
 _COPY_OPTIONS = (
+    click.option(
+        "--journal", metavar="PATH|s3://BUCKET/PREFIX/",
+        help="Where to record what is done; by default a file of the job's own in the state directory.",
+    ),
+    click.option("--no-journal", is_flag=True, help="Record nothing."),
+    click.option("--max-failures", type=int, help="Stop once more objects than that have failed."),
+    click.option("--storage-class", metavar="CLASS", help="Of the copies, such as INTELLIGENT_TIERING."),
+    click.option("--encryption", type=_choice(Encryption), help="Of the copies, if not the bucket's default."),
+    click.option("--kms-key", metavar="ID", help="The key to encrypt the copies with."),
+    click.option("--acl", type=_choice(Acl), help="Of the copies, if not the bucket's default."),
+    click.option(
+        "--tags", type=_choice(Tags), default="copy", show_default=True,
+        help="Whether tags travel with the objects; copying them needs permissions of its own.",
+    ),
+    click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
+    click.option("--bucket-owner", metavar="ACCOUNT", help="Copy only if the destination belongs to this account."),
     click.option(
         "--multipart-threshold", type=int, default=5 * 1024**3, show_default=True,
         help="Bytes above which an object is copied in parts.",
@@ -104,6 +130,15 @@ def _pick(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 def job_of(given: dict[str, Any]) -> Job:
     """The job that the options describe."""
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
+
+
+def journal_of(given: dict[str, Any], job: Job) -> str | None:
+    """Where the journal is, or None for none."""
+    if given["no_journal"]:
+        if given["journal"]:
+            raise UsageError("--journal and --no-journal exclude each other")
+        return None
+    return given["journal"] or default_place(job)
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -1,5 +1,7 @@
 """The job: what is to be merged into what, by which rules. It alone decides the plan."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from streammerge.errors import UsageError
 
 Collisions = Literal["rename", "first", "error"]
 Duplicates = Literal["name", "content", "none"]
-IfExists = Literal["skip-same", "overwrite"]
+IfExists = Literal["skip-same", "overwrite", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Job:
     duplicates: an image counts once if it has the same name and content in two sources (`name`), the same content
     under any name of the identity (`content`), or not even then (`none`).
     if_exists: what lies under a planned key at the destination and is not the planned image is left alone and
-    reported (`skip-same`), or replaced (`overwrite`).
+    reported (`skip-same`), replaced (`overwrite`), or stops the run (`fail`).
     """
 
     sources: tuple[Source, ...]
@@ -64,6 +66,19 @@ class Job:
             raise UsageError(
                 f"--max-images {self.max_images} is less than --min-images {self.min_images}: no identity can have that"
             )
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of what the job is, in hex: all but `if_exists`, which may change from one run to the next."""
+        what = [
+            [(source.name, str(source.location), str(source.layout)) for source in self.sources],
+            str(self.destination),
+            [self.min_images, self.max_images, self.collisions, self.duplicates],
+        ]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return f"{', '.join(str(source.location) for source in self.sources)} into {self.destination}"
 
 
 def _check_names(sources: Sequence[Source]) -> None:

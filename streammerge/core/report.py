@@ -13,7 +13,7 @@ from streammerge.core.cost import Estimate
 from streammerge.core.job import Job
 from streammerge.core.join import EXAMPLES, Census
 from streammerge.core.layout import RECORDIO_NAMES
-from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Decision
+from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Conflict, Copy, Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Report:
     identities = single_source + multi_source: those that keep, by how many sources have images of them.
     images = copied + already_present + failed + conflicts + not_attempted; duplicates and dropped are not among them.
     skipped: identities below --min-images or above --max-images.
+    changed: identities decided anew, since a source object was no longer what had been listed.
     ignored: objects of the sources that are no images or have no place, by reason.
     extra: objects at the destination that the plan does not want there.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
@@ -69,6 +70,7 @@ class Report:
     failed: int
     conflicts: int
     not_attempted: int
+    changed: int
     ignored: dict[str, int]
     extra: int
     bytes: int
@@ -111,6 +113,7 @@ class Tally:
     present: int = 0
     failed: int = 0
     conflicts: int = 0
+    changed: int = 0
     extra: int = 0
     bytes: int = 0
     bytes_planned: int = 0
@@ -121,24 +124,76 @@ class Tally:
     recordio: list[str] = field(default_factory=list)
 
     def decided(self, decision: Decision) -> None:
-        """Count what was decided about one identity; its conflicts are counted apart, once they are certain."""
-        self.verdicts[decision.verdict] += 1
+        """Count what was decided about one identity."""
+        self._count(decision, 1)
         for key in decision.extra:
             self.extra_key(key)
-        self.duplicates += decision.named.duplicates
-        self.dropped += decision.named.dropped
+        for conflict in decision.conflicts:
+            self._conflict_example(conflict.copy.target)
+
+    def withdrawn(self, decision: Decision) -> None:
+        """Count it no longer, nor what became of it: it is decided anew."""
+        self._count(decision, -1)
+        self.changed += 1
+        self.extra -= len(decision.extra)
+        self.copied -= decision.made
+        self.failed -= decision.failed
+        gone = {copy.target for copy in decision.copies}.union(
+            decision.extra, (conflict.copy.target for conflict in decision.conflicts)
+        )
+        self.extra_examples = [key for key in self.extra_examples if key not in gone]
+        self.conflict_examples = [key for key in self.conflict_examples if key not in gone]
+        self.failures = [failure for failure in self.failures if failure.target not in gone]
+
+    def _count(self, decision: Decision, sign: int) -> None:
+        self.verdicts[decision.verdict] += sign
+        self.duplicates += sign * decision.named.duplicates
+        self.dropped += sign * decision.named.dropped
+        self.conflicts += sign * len(decision.conflicts)
         if decision.verdict != KEPT:
             return
         kept = decision.named.kept
-        self.identities += 1
-        self.images += len(kept)
-        self.multi_source += decision.sources > 1
+        self.identities += sign
+        self.images += sign * len(kept)
+        self.multi_source += sign * (decision.sources > 1)
         for image, _, name in kept:
-            self.bytes += image.size
-            self.renamed += name is not image.name
-        self.planned += len(decision.copies)
-        self.bytes_planned += sum(copy.size for copy in decision.copies)
-        self.present += len(decision.present)
+            self.bytes += sign * image.size
+            self.renamed += sign * (name is not image.name)
+        self.planned += sign * len(decision.copies)
+        self.bytes_planned += sign * sum(copy.size for copy in decision.copies)
+        self.present += sign * len(decision.present)
+
+    def made(self, copy: Copy, decision: Decision) -> None:
+        """Count a copy that was made."""
+        decision.made += 1
+        self.copied += 1
+        self.bytes_copied += copy.size
+
+    def was_made(self, copy: Copy, decision: Decision) -> None:
+        """Count a copy that is there already since this run has made it, before the decision was withdrawn."""
+        decision.present.remove(copy)
+        decision.made += 1
+        self.present -= 1
+        self.planned += 1
+        self.bytes_planned += copy.size
+        self.copied += 1
+
+    def found_made(self, copy: Copy, decision: Decision) -> None:
+        """Count a planned copy that turned out to be there already."""
+        decision.copies.remove(copy)
+        decision.present.append(copy)
+        self.planned -= 1
+        self.bytes_planned -= copy.size
+        self.present += 1
+
+    def found_taken(self, conflict: Conflict, decision: Decision) -> None:
+        """Count a planned copy whose target turned out to hold something else."""
+        decision.copies.remove(conflict.copy)
+        decision.conflicts.append(conflict)
+        self.planned -= 1
+        self.bytes_planned -= conflict.copy.size
+        self.conflicts += 1
+        self._conflict_example(conflict.copy.target)
 
     def extra_key(self, key: str) -> None:
         """Count an object at the destination that the plan does not want there."""
@@ -148,15 +203,14 @@ class Tally:
         if key.removeprefix(self.job.destination.prefix) in RECORDIO_NAMES:
             self.recordio.append(key)
 
-    def failure(self, failure: Failure) -> None:
+    def failure(self, failure: Failure, decision: Decision) -> None:
         """Count an object that was not copied."""
+        decision.failed += 1
         self.failed += 1
         if len(self.failures) < EXAMPLES:
             self.failures.append(failure)
 
-    def conflict(self, target: str) -> None:
-        """Count a target that holds something else."""
-        self.conflicts += 1
+    def _conflict_example(self, target: str) -> None:
         if len(self.conflict_examples) < EXAMPLES:
             self.conflict_examples.append(target)
 
@@ -191,6 +245,7 @@ class Tally:
             failed=self.failed,
             conflicts=self.conflicts,
             not_attempted=self.planned - self.copied - self.failed,
+            changed=self.changed,
             ignored=dict(sorted(ignored.items())),
             extra=self.extra,
             bytes=self.bytes,

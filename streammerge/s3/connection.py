@@ -216,6 +216,7 @@ async def first_page(connection: Connection, location: Location, *, delimiter: s
         Bucket=location.bucket,
         Prefix=location.prefix,
         **({"Delimiter": delimiter} if delimiter else {}),
+        **connection.options.payer,
     )
     connection.addresses[location.bucket] = _address(_sent.get())
     return page

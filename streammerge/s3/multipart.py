@@ -39,9 +39,11 @@ class MultipartCopy:
 
     def __init__(self, connection: Connection, copy: Copy, source: Location, destination: Location) -> None:
         self._client = connection.client
+        self._options = connection.options
         self._retries = Retries(connection.options.attempts)
         self._part_size = max(connection.options.part_size, math.ceil(copy.size / _MAX_PARTS))
         self._size = copy.size
+        self._replaces = copy.replaces
         self._limit = connection.options.timeout
         self._part_limit = connection.patience(self._part_size)
         self._what = f"copy {printable(copy.key)!r} in parts"
@@ -49,20 +51,22 @@ class MultipartCopy:
         self._target = {"Bucket": destination.bucket, "Key": copy.target}
         self._etag = f'"{copy.etag}"'
 
-    async def run(self) -> None:
-        """Copy the object; nothing stays behind at the destination if that fails or is cancelled."""
-        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag))
+    async def run(self) -> str:
+        """Copy the object; returns its ETag. Nothing stays behind at the destination if it fails or is cancelled."""
+        payer = self._options.payer
+        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **payer))
         described = {name: head[name] for name in _TRAVELS if name in head}
-        if tags := await self._tags():
+        if self._options.tags == "copy" and (tags := await self._tags()):
             described["Tagging"] = encode_query(tags)
+        described |= self._options.created
         # Once an upload may have begun it is known, and ended: a cancellation waits for that.
         creating = asyncio.ensure_future(self._call(self._client.create_multipart_upload(**self._target, **described)))
         try:
             created = await asyncio.shield(creating)
             upload = {**self._target, "UploadId": created["UploadId"]}
             parts = await self._copy_parts(upload)
-            await self._call(self._client.head_object(**self._source, IfMatch=self._etag))
-            await self._complete(upload, parts)
+            await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **payer))
+            return await self._complete(upload, parts)
         except BaseException:
             await asyncio.shield(self._abort(creating))
             raise
@@ -71,7 +75,7 @@ class MultipartCopy:
         return await rare(self._what, call, limit or self._limit)
 
     async def _tags(self) -> dict[str, str]:
-        tagging = await self._call(self._client.get_object_tagging(**self._source))
+        tagging = await self._call(self._client.get_object_tagging(**self._source, **self._options.payer))
         return {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())}  # Ceph leaves an empty set away
 
     async def _copy_parts(self, upload: dict[str, str]) -> list[dict[str, Any]]:
@@ -98,6 +102,7 @@ class MultipartCopy:
                     CopySource=self._source,
                     CopySourceIfMatch=self._etag,
                     CopySourceRange=f"bytes={start}-{last}",
+                    **self._options.payer,
                 ),
                 self._part_limit,
             ),
@@ -108,28 +113,36 @@ class MultipartCopy:
             raise TransientError(f"{self._what}: part {number} was answered without an ETag", code="NoETag")
         return {"ETag": etag, "PartNumber": number}
 
-    async def _complete(self, upload: dict[str, str], parts: list[dict[str, Any]]) -> None:
+    async def _complete(self, upload: dict[str, str], parts: list[dict[str, Any]]) -> str:
+        absent = {} if self._replaces else {"IfNoneMatch": "*"}
+
         def complete() -> Awaitable[dict[str, Any]]:
-            return self._call(self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}))
+            asked = {**upload, "MultipartUpload": {"Parts": parts}, **absent, **self._options.payer}
+            return self._call(self._client.complete_multipart_upload(**asked))
 
         try:
-            await persist(complete, self._retries)
+            answer = await persist(complete, self._retries)
         except ObjectError as error:
             # an upload that is gone was completed by an earlier try whose answer was lost, or aborted by someone
-            if error.code != "NoSuchUpload" or not await self._is_there(parts):
+            made = await self._made_of(parts) if error.code in ("NoSuchUpload", "PreconditionFailed") else None
+            if made is None:
                 raise
+            return made
+        etag: str = answer["ETag"].strip('"')
+        return etag
 
-    async def _is_there(self, parts: list[dict[str, Any]]) -> bool:
-        """Whether the target is what these parts make: its ETag is the MD5 of theirs, so an older object is none."""
+    async def _made_of(self, parts: list[dict[str, Any]]) -> str | None:
+        """The target's ETag if it is what these parts make: the MD5 of theirs, so an older object is none."""
         try:
             head = await self._call(self._client.head_object(**self._target))
         except ObjectError:
-            return False
+            return None
+        found: str = head["ETag"].strip('"')
         etags = [part["ETag"].strip('"') for part in parts]
         if not all(map(is_plain_md5, etags)):
-            return False
+            return None
         whole = hashlib.md5(bytes.fromhex("".join(etags)), usedforsecurity=False).hexdigest()
-        return bool(head["ETag"].strip('"') == f"{whole}-{len(parts)}")
+        return found if found == f"{whole}-{len(parts)}" else None
 
     async def _abort(self, creating: asyncio.Future[dict[str, Any]]) -> None:
         try:

@@ -1,21 +1,29 @@
-"""How to talk to S3: settings that never change what a job results in."""
+"""How to talk to S3: settings that never change which images a job results in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from streammerge.errors import UsageError
 
 ListingOrder = Literal["auto", "sorted", "any"]
+Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
+Acl = Literal["private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read", "public-read"]
+Tags = Literal["copy", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to talk to S3; none of it changes what a job results in.
+    """How to talk to S3; none of it changes which images a job results in.
 
     concurrency: requests in flight at most. attempts: tries of one request. timeout: seconds for one request.
+    max_failures: objects that may fail before the run is stopped; None for any number.
     multipart_threshold, part_size: bytes; above the threshold an object is copied in parts
     (5 GiB is S3's bound for one CopyObject).
     listing_order: whether keys come in UTF-8 byte order (`sorted`), or may not (`any`); `auto` trusts Amazon alone.
+    storage_class, encryption, kms_key, acl: what the copies get, in S3's terms; None for the bucket's defaults.
+    tags: whether an object's tags travel with it. requester_pays: who asks pays, where the buckets' owner will not.
+    bucket_owner: the account that the destination must belong to.
     """
 
     endpoint_url: str | None = None
@@ -27,6 +35,14 @@ class Options:
     multipart_threshold: int = 5 * 1024**3
     part_size: int = 512 * 1024**2
     listing_order: ListingOrder = "auto"
+    max_failures: int | None = None
+    storage_class: str | None = None
+    encryption: Encryption | None = None
+    kms_key: str | None = None
+    acl: Acl | None = None
+    tags: Tags = "copy"
+    requester_pays: bool = False
+    bucket_owner: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError where a number makes no sense."""
@@ -36,3 +52,38 @@ class Options:
             raise UsageError("--timeout must be more than 0 seconds")
         if self.multipart_threshold < 0 or self.part_size < 1:
             raise UsageError("--multipart-threshold must not be negative, and --part-size at least 1 byte")
+        if self.max_failures is not None and self.max_failures < 0:
+            raise UsageError("--max-failures must not be negative")
+        if self.kms_key and not (self.encryption or "").startswith("aws:kms"):
+            raise UsageError("--kms-key needs --encryption aws:kms")
+
+    @property
+    def payer(self) -> dict[str, str]:
+        """What every request of botocore's says of who pays."""
+        return {"RequestPayer": "requester"} if self.requester_pays else {}
+
+    @property
+    def created(self) -> dict[str, str]:
+        """What botocore is told of an object that is made, by the names of its parameters."""
+        asked = {
+            "StorageClass": self.storage_class,
+            "ServerSideEncryption": self.encryption,
+            "SSEKMSKeyId": self.kms_key,
+            "ACL": self.acl,
+            "ExpectedBucketOwner": self.bucket_owner,
+        }
+        return self.payer | {name: value for name, value in asked.items() if value is not None}
+
+    @property
+    def copy_headers(self) -> Mapping[str, str]:
+        """The same as the headers of CopyObject."""
+        asked = {
+            "x-amz-storage-class": self.storage_class,
+            "x-amz-server-side-encryption": self.encryption,
+            "x-amz-server-side-encryption-aws-kms-key-id": self.kms_key,
+            "x-amz-acl": self.acl,
+            "x-amz-expected-bucket-owner": self.bucket_owner,
+            "x-amz-tagging-directive": "REPLACE" if self.tags == "drop" else None,
+            "x-amz-request-payer": "requester" if self.requester_pays else None,
+        }
+        return {name: value for name, value in asked.items() if value is not None}

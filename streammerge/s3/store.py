@@ -23,21 +23,23 @@ from streammerge.errors import (
     ObjectError,
     RunError,
     StreamMergeError,
+    TakenError,
     TransientError,
     UsageError,
 )
 from streammerge.s3 import failures
 from streammerge.s3.connection import Address, Connection, connect, first_page, rare
 from streammerge.s3.multipart import MultipartCopy
+from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
 from streammerge.s3.parsing import parse_copy, parse_error, parse_page
 from streammerge.s3.retry import Retries, persist
 from streammerge.s3.signing import encode_path, encode_query, sign
 
-_OK = 200
+_OK, _PRECONDITION_FAILED = 200, 412
 _PROBES = Retries(attempts=3, base=0.2, cap=2.0)
+_NOT_IMPLEMENTED = 501
 _ENCRYPTION = "x-amz-server-side-encryption"
-_NOT_MD5 = ("aws:kms", "aws:kms:dsse")  # encryption under which an ETag is no MD5
 _LARGE = 64 * 1024**2  # bytes that take so long to copy that the time allowed must grow with them
 
 
@@ -47,6 +49,9 @@ class S3Store:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.options = connection.options
+        self.objects = Objects(connection)
+        self._copy_headers = connection.options.copy_headers
+        self._may_condition = True  # whether the server knows If-None-Match on a copy
 
     @property
     def requests(self) -> Counter[str]:
@@ -112,18 +117,35 @@ class S3Store:
             query["start-after"] = after
         address = self._connection.addresses[location.bucket]
         what = f"LIST {location}"
-        body, _ = await self._send("GET", address, address.path or "/", encode_query(query), {}, kind="list", what=what)
+        headers = {"x-amz-request-payer": "requester"} if self.options.requester_pays else {}
+        path = address.path or "/"
+        body, _ = await self._send("GET", address, path, encode_query(query), headers, kind="list", what=what)
         page = parse_page(body, what)
         for listed in page.objects:
             if not listed.key.startswith(location.prefix):
                 raise RunError(f"{what}: the server listed {printable(listed.key)!r}, which is not below that prefix")
         return page
 
-    async def copy(self, copy: Copy, source: Location, destination: Location) -> None:
-        """Copy one object server-side, pinned to the ETag that was listed.
+    async def below(self, location: Location) -> list[Listed]:
+        """All objects below a prefix of a (probed) bucket, in byte order; for prefixes that hold few.
 
-        Raises ChangedError where the source is not what was listed (any more), DeniedError, ObjectError,
-        TransientError, RunError.
+        Raises as `list_page` does, after the usual tries.
+        """
+        retries = Retries(self.options.attempts)
+        found: list[Listed] = []
+        token: str | None = None
+        while True:
+            page = await persist(lambda token=token: self.list_page(location, token=token), retries)  # type: ignore[misc]
+            found += page.objects
+            token = page.token
+            if token is None:
+                return sorted(found)
+
+    async def copy(self, copy: Copy, source: Location, destination: Location) -> str:
+        """Copy one object server-side, pinned to the ETag that was listed; returns the ETag of the copy.
+
+        Raises TakenError where something has come to lie at the target, ChangedError where the source is not what
+        was listed (any more), DeniedError, ObjectError, TransientError, RunError.
         """
         size = len(copy.target.encode())
         if size > MAX_KEY_BYTES:
@@ -132,24 +154,58 @@ class S3Store:
                 f"and S3 allows {MAX_KEY_BYTES:,}",
                 code="KeyTooLongError",
             )
-        if copy.size > self.options.multipart_threshold:
-            await MultipartCopy(self._connection, copy, source, destination).run()
-            return
+        try:
+            if copy.size > self.options.multipart_threshold:
+                return await MultipartCopy(self._connection, copy, source, destination).run()
+            return await self._copy_whole(copy, source, destination)
+        except ChangedError as error:
+            await self._check_taken(error, copy, destination)
+            raise
+
+    async def _copy_whole(self, copy: Copy, source: Location, destination: Location) -> str:
         address = self._connection.addresses[destination.bucket]
         what = f"copy {printable(copy.key)!r}"
         headers = {
             "x-amz-copy-source": encode_path(f"{source.bucket}/{copy.key}"),
             "x-amz-copy-source-if-match": f'"{copy.etag}"',
+            **self._copy_headers,
         }
+        if self._may_condition and not copy.replaces:
+            headers["if-none-match"] = "*"
         path = f"{address.path}/{encode_path(copy.target)}"
         patience = None if copy.size < _LARGE else aiohttp.ClientTimeout(total=self._connection.patience(copy.size))
-        body, answered = await self._send("PUT", address, path, "", headers, kind="copy", what=what, patience=patience)
+        try:
+            body, answered = await self._send(
+                "PUT", address, path, "", headers, kind="copy", what=what, patience=patience
+            )
+        except ObjectError as error:
+            if error.status == _NOT_IMPLEMENTED and "if-none-match" in headers:
+                self._may_condition = False
+                raise TransientError(str(error), code=error.code, status=error.status) from error
+            raise
         etag = parse_copy(body, what)
         if not etag:
             raise _from_body(what, _OK, body, answered)
-        comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answered.get(_ENCRYPTION) not in _NOT_MD5
+        comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answered.get(_ENCRYPTION) not in NOT_MD5
         if etag != copy.etag and comparable:
             await self._check_encrypted(copy, source, destination)
+        return etag
+
+    async def _check_taken(self, error: ChangedError, copy: Copy, destination: Location) -> None:
+        """A 412 may be about the source or about the target, and not every server says which: look."""
+        if error.status == _PRECONDITION_FAILED and not copy.replaces:
+            try:
+                found = await self.objects.head(destination.bucket, copy.target)
+            except ChangedError:
+                return
+            if found is not None:
+                raise TakenError(
+                    f"copy {printable(copy.key)!r}: something has come to lie at {printable(copy.target)!r} since it "
+                    "was listed",
+                    code="TargetExists",
+                    status=error.status,
+                    found=found.listed,
+                ) from error
 
     async def _check_encrypted(self, copy: Copy, source: Location, destination: Location) -> None:
         if await self.etags_are_md5(copy, source, destination):
@@ -170,11 +226,10 @@ class S3Store:
 
     async def _is_md5(self, bucket: str, key: str) -> bool:
         try:
-            call = self._connection.client.head_object(Bucket=bucket, Key=key)
-            head = await rare(f"HEAD {printable(key)!r}", call, self.options.timeout)
+            head = await self.objects.head(bucket, key)
         except ObjectError:
             return True
-        return head.get("ServerSideEncryption") not in _NOT_MD5 and "SSECustomerAlgorithm" not in head
+        return head is None or head.etag_is_md5
 
     async def _send(
         self,

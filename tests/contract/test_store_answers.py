@@ -68,7 +68,7 @@ async def test_copy_that_is_none(answer: Answer, kind: type[S3Error], code: str)
     """Only a result with the right ETag is a success; what else comes has the exception that is its policy."""
     async with _answered(answer) as store:
         with pytest.raises(kind) as refused:
-            await store.copy(_COPY, _SOURCE, _DESTINATION)
+            await store.copy(_COPY._replace(replaces=True), _SOURCE, _DESTINATION)
     assert refused.value.code == code
     assert "from/ada/1.jpg" in str(refused.value)
 

@@ -7,7 +7,8 @@ from typing import Any
 from streammerge.core.job import Job, Source, make_job
 from streammerge.core.join import Identity, Image
 from streammerge.core.keys import Listed
-from streammerge.core.plan import Copy
+from streammerge.core.naming import Named
+from streammerge.core.plan import KEPT, Conflict, Copy, Decision, Found
 
 DAY = "2026-01-01T00:00:00.000Z"
 
@@ -69,3 +70,19 @@ def source(url: str = "one=s3://data/one/", layout: str | None = None) -> Source
     """The source of a job that has only this one."""
     layouts: Sequence[str] = [layout] if layout else []
     return make_job([url], into="s3://elsewhere/out/", layouts=layouts).sources[0]
+
+
+def a_decision(*, conflicts: int = 0) -> Decision:
+    """A decision about an identity that is kept, with nothing to copy; its conflicts are at `out/id/`."""
+    decision = Decision(Identity("id", []), 1, KEPT, Named([]))
+    targets = (f"out/id/{number}.jpg" for number in range(conflicts))
+    decision.conflicts += [Conflict(copy(target), image(target, "other"), certain=True) for target in targets]
+    return decision
+
+
+class Present:
+    """Judges that whatever lies at a target is the planned image."""
+
+    async def is_present(self, copy: Copy, found: Found) -> bool:  # noqa: ARG002
+        """It is."""
+        return True

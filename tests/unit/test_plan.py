@@ -3,7 +3,7 @@
 import pytest
 from samples import DAY, a_job, copy, etag_of, identity, image
 
-from streammerge.core.plan import KEPT, NO_SOURCE, TOO_FEW, TOO_MANY, decide, is_same
+from streammerge.core.plan import KEPT, NO_SOURCE, TOO_FEW, TOO_MANY, Copy, decide, is_same
 
 EARLIER, LATER = "2025-12-31T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
 MULTIPART = f"{etag_of('x')}-2"
@@ -15,8 +15,8 @@ def test_copies_what_is_not_there() -> None:
     assert decision.verdict == KEPT
     assert decision.sources == 2
     first, second = decision.copies
-    assert first == (0, "one/id/a.jpg", "out/id/a.jpg", 1, etag_of("1"), DAY, "id")
-    assert second == (1, "two/id/deep/b.jpg", "out/id/deep/b.jpg", 2, etag_of("22"), DAY, "id")
+    assert first == Copy(0, "one/id/a.jpg", "out/id/a.jpg", 1, etag_of("1"), DAY, "id")
+    assert second == Copy(1, "two/id/deep/b.jpg", "out/id/deep/b.jpg", 2, etag_of("22"), DAY, "id")
     assert (decision.present, decision.conflicts, decision.extra) == ([], [], [])
 
 
@@ -79,25 +79,43 @@ PLAIN, OTHER = etag_of("x"), etag_of("y")
 
 
 @pytest.mark.parametrize(
-    ("planned", "found", "modified", "md5", "same"),
+    ("planned", "found", "modified", "same"),
     [
-        (PLAIN, PLAIN, EARLIER, True, True),
-        (PLAIN, PLAIN, EARLIER, False, True),
-        (PLAIN, OTHER, LATER, True, False),
-        (PLAIN, OTHER, LATER, False, True),
-        (PLAIN, OTHER, DAY, False, True),
-        (PLAIN, OTHER, EARLIER, False, False),
-        (MULTIPART, MULTIPART, EARLIER, True, True),
-        (MULTIPART, PLAIN, LATER, True, True),
-        (MULTIPART, PLAIN, DAY, True, True),
-        (MULTIPART, PLAIN, EARLIER, True, False),
-        (PLAIN, MULTIPART, LATER, True, True),
-        (PLAIN, MULTIPART, EARLIER, True, False),
+        (PLAIN, PLAIN, EARLIER, True),
+        (PLAIN, OTHER, LATER, None),
+        (PLAIN, OTHER, DAY, None),
+        (PLAIN, OTHER, EARLIER, False),
+        (MULTIPART, MULTIPART, EARLIER, True),
+        (MULTIPART, PLAIN, LATER, True),
+        (MULTIPART, PLAIN, DAY, True),
+        (MULTIPART, PLAIN, EARLIER, False),
+        (PLAIN, MULTIPART, LATER, True),
+        (PLAIN, MULTIPART, EARLIER, False),
     ],
 )
-def test_is_same(planned: str, found: str, modified: str, *, md5: bool, same: bool) -> None:
-    """Equal ETags prove sameness, two MD5s prove difference, else a destination no older than its source decides."""
+def test_is_same(planned: str, found: str, modified: str, *, same: bool | None) -> None:
+    """Equal ETags prove sameness, two MD5s difference, else a destination no older than its source decides."""
     wanted = copy(etag=planned, modified=DAY)
     lies_there = image("a.jpg", etag=found, modified=modified)
-    assert is_same(wanted, lies_there, etags_are_md5=md5) is same
-    assert is_same(wanted, lies_there._replace(size=2), etags_are_md5=md5) is False
+    assert is_same(wanted, lies_there) is same
+    assert is_same(wanted, lies_there._replace(size=2)) is False
+
+
+class _Record:
+    """Knows one copy, and the ETag that it got."""
+
+    def __init__(self, etag: str) -> None:
+        self._etag = etag
+
+    def judges(self, _: Copy, etag: str) -> bool:
+        return etag == self._etag
+
+
+@pytest.mark.parametrize("modified", [EARLIER, LATER])
+def test_a_record_decides_where_etags_cannot(modified: str) -> None:
+    """What was recorded to have become this ETag is the image, and what became another one is not, whatever its age."""
+    lies_there = image("a.jpg", etag=MULTIPART, modified=modified)
+    assert is_same(copy(), lies_there, _Record(MULTIPART)) is True
+    assert is_same(copy(), lies_there, _Record(OTHER)) is False
+    assert is_same(copy(), image("a.jpg", etag=etag_of("x")), _Record(OTHER)) is True
+    assert is_same(copy(), lies_there._replace(size=2), _Record(MULTIPART)) is False

@@ -132,8 +132,8 @@ def store_of(sources: Sequence[Contents], out: Contents | None = None, sizes: Se
 
 def by_identity(outcome: Outcome) -> dict[str, Decision]:
     """The decisions, each identity's once."""
-    assert len({decision.identity for decision in outcome.decisions}) == len(outcome.decisions)
-    return {decision.identity: decision for decision in outcome.decisions}
+    assert len({decision.identity.name for decision in outcome.decisions}) == len(outcome.decisions)
+    return {decision.identity.name: decision for decision in outcome.decisions}
 
 
 def counts(outcome: Outcome) -> list[tuple[int, Counter[str]]]:

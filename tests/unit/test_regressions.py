@@ -7,7 +7,7 @@ import warnings
 import weakref
 
 import pytest
-from samples import DAY, a_job, copy, image
+from samples import DAY, Present, a_decision, a_job, copy, image
 
 from streammerge.copying import Copying
 from streammerge.core.keys import Location
@@ -44,22 +44,26 @@ class _Denying:
         self.copies = 0
         self.denials: list[weakref.ref[DeniedError]] = []
 
-    async def copy(self, copy: Copy, _source: Location, _destination: Location) -> None:
+    async def copy(self, copy: Copy, _source: Location, _destination: Location) -> str:
         self.copies += 1
         await asyncio.sleep(0)
         if self.copies > 1 and copy.target != "out/id/0.jpg":
             error = DeniedError(f"copy {copy.key!r}: AccessDenied", code="AccessDenied", status=403)
             self.denials.append(weakref.ref(error))
             raise error
+        return copy.etag
 
 
 async def test_denials_are_counted_and_not_kept() -> None:
     """However many objects are denied, memory holds none of their exceptions."""
     store, job = _Denying(), a_job()
     tally = Tally(job)
-    async with asyncio.timeout(_BOUND), Copying(store, job, tally, Progress(), Options(concurrency=8)) as copying:
+    async with (
+        asyncio.timeout(_BOUND),
+        Copying(store, job, tally, Progress(), Options(concurrency=8), judge=Present()) as copying,
+    ):
         for number in range(400):
-            await copying.submit(copy(f"out/id/{number}.jpg"))
+            await copying.submit(copy(f"out/id/{number}.jpg"), a_decision())
         for _ in range(100):  # rounds of the loop in which the last few are settled
             await asyncio.sleep(0)
         gc.collect()
@@ -74,12 +78,13 @@ class _Stopping:
     def __init__(self) -> None:
         self.copies = 0
 
-    async def copy(self, _copy: Copy, _source: Location, _destination: Location) -> None:
+    async def copy(self, _copy: Copy, _source: Location, _destination: Location) -> str:
         self.copies += 1
         number = self.copies
         await asyncio.sleep(0)
         if number >= 10:
             raise IncompleteError("the credentials have expired")
+        return ""
 
 
 @pytest.mark.parametrize("producers", [1, 4, 16])
@@ -89,11 +94,11 @@ async def test_a_copy_that_stops_the_run_leaves_no_work_forgotten(producers: int
 
     async def produce(copying: Copying) -> None:
         for number in range(100):
-            await copying.submit(copy(f"out/id/{number}.jpg"))
+            await copying.submit(copy(f"out/id/{number}.jpg"), a_decision())
 
     async def work() -> None:
         async with (
-            Copying(_Stopping(), job, Tally(job), Progress(), Options(concurrency=4)) as copying,
+            Copying(_Stopping(), job, Tally(job), Progress(), Options(concurrency=4), judge=Present()) as copying,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(producers):
@@ -110,12 +115,12 @@ async def test_a_copy_that_stops_the_run_leaves_no_work_forgotten(producers: int
 async def test_submitting_to_a_run_that_was_just_stopped_closes_the_copy() -> None:
     """The moment between the end of the group and the cancellation of who submits is no forgotten coroutine."""
     job = a_job()
-    copying = Copying(_Stopping(), job, Tally(job), Progress(), Options(concurrency=4))
+    copying = Copying(_Stopping(), job, Tally(job), Progress(), Options(concurrency=4), judge=Present())
     async with copying:
         pass
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         with pytest.raises(RuntimeError, match=r"finished|shutting down"):
-            await copying.submit(copy())
+            await copying.submit(copy(), a_decision())
         gc.collect()
     assert [str(warning.message) for warning in warned] == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import a_job, identity
+from samples import a_decision, a_job, identity
 
 from streammerge.core.cost import Estimate
 from streammerge.core.join import EXAMPLES, Census, Listing
@@ -39,6 +39,7 @@ def a_report(**changes: Any) -> Report:
         failed=0,
         conflicts=0,
         not_attempted=0,
+        changed=0,
         ignored={},
         extra=0,
         bytes=12_473_320_000,
@@ -198,6 +199,7 @@ FIELDS = [
     "failed",
     "conflicts",
     "not_attempted",
+    "changed",
     "ignored",
     "extra",
     "bytes",
@@ -238,8 +240,6 @@ def tally_of(job_rules: dict[str, Any], *members: dict[str, dict[str, str]]) -> 
     for name in sorted({name for member in members for name in member}):
         decision = decide(identity(name, *(member.get(name, {}) for member in members)), job)
         tally.decided(decision)
-        for conflict in decision.conflicts:
-            tally.conflict(conflict.copy.target)
     return tally
 
 
@@ -290,7 +290,7 @@ def test_the_counts_add_up(
     tally = tally_of({}, one, two, out)
     tally.copied = min(copied, tally.planned)
     for number in range(min(failed, tally.planned - tally.copied)):
-        tally.failure(Failure(str(number), "", "", ""))
+        tally.failure(Failure(str(number), "", "", ""), a_decision())
     report = report_of(tally)
     assert report.identities == report.single_source + report.multi_source
     assert report.skipped == report.skipped_too_few + report.skipped_too_many
@@ -304,9 +304,9 @@ def test_examples_are_few() -> None:
     """However many there are of a kind, the report holds no more than some."""
     tally = Tally(a_job())
     for number in range(EXAMPLES + 5):
-        tally.failure(Failure(str(number), "", "", ""))
-        tally.conflict(str(number))
+        tally.failure(Failure(str(number), "", "", ""), a_decision())
         tally.extra_key(str(number))
+    tally.decided(a_decision(conflicts=EXAMPLES + 5))
     assert len(tally.failures) == len(tally.conflict_examples) == len(tally.extra_examples) == EXAMPLES
     assert tally.failed == tally.conflicts == tally.extra == EXAMPLES + 5
 
