@@ -120,7 +120,13 @@ class ScriptedS3:
         return Answer(200, "<Tagging><TagSet></TagSet></Tagging>")
 
     def _copy(self, request: Request) -> Answer:
-        source = self.objects[unquote(request.headers["x-amz-copy-source"]).partition("/")[2]]
+        source = self.objects.get(unquote(request.headers["x-amz-copy-source"]).partition("/")[2])
+        if source is None:
+            return refusal(404, "NoSuchKey")
+        if request.headers["x-amz-copy-source-if-match"] != f'"{source.etag}"':
+            return refusal(412, "PreconditionFailed")
+        if "if-none-match" in request.headers and request.key in self.objects:
+            return refusal(412, "PreconditionFailed")
         self.objects[request.key] = Kept(source.etag, source.size, _NOW)
         return Answer(200, f"<CopyObjectResult><ETag>&quot;{source.etag}&quot;</ETag></CopyObjectResult>")
 

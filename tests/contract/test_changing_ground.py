@@ -1,0 +1,223 @@
+"""Objects that others replace, remove or write while a run is under way, against a stub that plays these others."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from scripted_s3 import Kept, Request, ScriptedS3, md5_of
+from streammerge import IncompleteError, Job, Options, Report, RunError, make_job, merge
+from stub_s3 import Answer, refusal, stub_s3
+
+_BOUND = 15.0  # seconds; whatever takes longer hangs
+_LATER = "2026-03-01T00:00:00.000Z"
+
+
+@contextlib.contextmanager
+def _served(s3: ScriptedS3) -> Iterator[str]:
+    with stub_s3(s3) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        yield server.endpoint_url
+
+
+async def _merge(s3: ScriptedS3, job: Job | None = None, **how: Any) -> Report:
+    with _served(s3) as url:
+        job = job or _job()
+        async with asyncio.timeout(_BOUND):
+            return await merge(job, Options(endpoint_url=url, timeout=10, **{"attempts": 3, **how}))
+
+
+def _job(**rules: Any) -> Job:
+    return make_job(["one=s3://bucket/one/", "two=s3://bucket/two/"], into="s3://bucket/into/", **rules)
+
+
+def _two_sources() -> dict[str, Kept]:
+    """Identity ada with two images in each source, one name in both; and bob, to whom nothing happens."""
+    keys = ("one/ada/a.jpg", "one/ada/b.jpg", "two/ada/a.jpg", "two/ada/c.jpg", "one/bob/a.jpg", "two/bob/b.jpg")
+    return {key: Kept(md5_of(key)) for key in keys}
+
+
+def _once(key: str, do: Callable[[], object]) -> Callable[[Request], Answer | None]:
+    """A script that does something before the first copy of a source key."""
+    done = False
+
+    def script(request: Request) -> Answer | None:
+        nonlocal done
+        if request.operation == "copy" and not done and request.headers["x-amz-copy-source"].endswith(key):
+            done = True
+            answer = do()
+            return answer if isinstance(answer, Answer) else None
+        return None
+
+    return script
+
+
+def _adds_up(report: Report) -> bool:
+    settled = report.copied + report.already_present + report.failed + report.conflicts + report.not_attempted
+    return report.images == settled
+
+
+def _etags(s3: ScriptedS3) -> dict[str, str]:
+    return {key: kept.etag for key, kept in s3.objects.items() if key.startswith("into/")}
+
+
+async def test_a_source_object_that_is_replaced_is_copied_as_it_is_now() -> None:
+    """Its identity is decided anew: the copy is of the new content, and the report says so."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _once("one/ada/b.jpg", lambda: s3.objects.update({"one/ada/b.jpg": Kept(md5_of("new"), 4, _LATER)}))
+    report = await _merge(s3)
+    assert (report.complete, report.changed, report.failed, report.images) == (True, 1, 0, 6)
+    assert (report.copied, report.already_present) == (6, 0)
+    assert _adds_up(report)
+    assert _etags(s3) == {
+        "into/ada/a.jpg": md5_of("one/ada/a.jpg"),
+        "into/ada/a_two.jpg": md5_of("two/ada/a.jpg"),
+        "into/ada/b.jpg": md5_of("new"),
+        "into/ada/c.jpg": md5_of("two/ada/c.jpg"),
+        "into/bob/a.jpg": md5_of("one/bob/a.jpg"),
+        "into/bob/b.jpg": md5_of("two/bob/b.jpg"),
+    }
+
+
+async def test_names_are_those_of_the_new_content() -> None:
+    """What has become a duplicate is none of two any more; a copy made under the old name is told as extra."""
+    s3 = ScriptedS3(_two_sources())
+    same = Kept(md5_of("two/ada/a.jpg"), 3, _LATER)
+    s3.script = _once("one/ada/a.jpg", lambda: s3.objects.update({"one/ada/a.jpg": same}))
+    report = await _merge(s3)
+    assert (report.complete, report.changed, report.duplicates, report.images) == (True, 1, 1, 5)
+    assert _adds_up(report)
+    assert _etags(s3)["into/ada/a.jpg"] == md5_of("two/ada/a.jpg")
+    assert report.extra_examples == [key for key in ("into/ada/a_two.jpg",) if key in s3.objects]
+    assert report.extra == len(report.extra_examples)
+
+
+async def test_a_source_object_that_is_gone_is_left_out() -> None:
+    """The others of its identity are copied."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _once("one/ada/b.jpg", lambda: s3.objects.pop("one/ada/b.jpg"))
+    report = await _merge(s3)
+    assert (report.complete, report.changed, report.images, report.copied) == (True, 1, 5, 5)
+    assert "into/ada/b.jpg" not in s3.objects
+
+
+async def test_an_identity_that_falls_below_the_threshold() -> None:
+    """It does not keep any more; what was copied of it before is told as extra."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _once("two/bob/b.jpg", lambda: s3.objects.pop("two/bob/b.jpg"))
+    report = await _merge(s3)
+    assert (report.identities, report.skipped, report.images, report.copied) == (1, 1, 4, 4)
+    assert report.complete
+    assert report.extra == ("into/bob/a.jpg" in s3.objects)
+
+
+async def test_a_source_object_that_changes_again_and_again_is_a_failure() -> None:
+    """One more look, not an endless chase; its neighbours are copied."""
+    s3 = ScriptedS3(_two_sources())
+    versions = iter(range(100))
+
+    def replace(request: Request) -> Answer | None:
+        if request.operation == "copy" and request.headers["x-amz-copy-source"].endswith("one/ada/b.jpg"):
+            s3.objects["one/ada/b.jpg"] = Kept(md5_of(str(next(versions))), 3, _LATER)
+        return None
+
+    s3.script = replace
+    report = await _merge(s3)
+    assert (report.complete, report.changed, report.failed, report.copied) == (False, 1, 1, 5)
+    assert report.failures[0].key == "one/ada/b.jpg"
+    assert next(versions) == 2
+    assert _adds_up(report)
+
+
+def _write_target(s3: ScriptedS3, kept: Kept) -> Callable[[Request], Answer | None]:
+    return _once("one/ada/b.jpg", lambda: s3.objects.update({"into/ada/b.jpg": kept}))
+
+
+async def test_a_target_that_somebody_else_writes_is_a_conflict() -> None:
+    """It stays as it is, and is reported."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _write_target(s3, Kept(md5_of("another's"), 3, _LATER))
+    report = await _merge(s3)
+    assert (report.complete, report.conflicts, report.copied) == (False, 1, 5)
+    assert report.conflict_examples == ["into/ada/b.jpg"]
+    assert s3.objects["into/ada/b.jpg"].etag == md5_of("another's")
+    assert _adds_up(report)
+
+
+async def test_a_target_that_somebody_else_writes_stops_a_run_that_is_to_fail() -> None:
+    """`--if-exists fail` holds for what appears during the run, too."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _write_target(s3, Kept(md5_of("another's"), 3, _LATER))
+    with pytest.raises(RunError, match=r"into/ada/b\.jpg"):
+        await _merge(s3, _job(if_exists="fail"))
+
+
+async def test_the_same_image_written_by_somebody_else_is_there() -> None:
+    """Two runs of one job disturb each other no more than that."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = _write_target(s3, Kept(md5_of("one/ada/b.jpg"), 3, _LATER))
+    report = await _merge(s3)
+    assert (report.complete, report.copied, report.already_present) == (True, 5, 1)
+
+
+async def test_a_copy_whose_answer_was_lost_is_a_copy() -> None:
+    """The second try finds the target taken, by the first."""
+    s3 = ScriptedS3(_two_sources())
+
+    def lose() -> Answer:
+        s3.objects["into/ada/b.jpg"] = Kept(md5_of("one/ada/b.jpg"), 3, _LATER)
+        return refusal(500, "InternalError")
+
+    s3.script = _once("one/ada/b.jpg", lose)
+    report = await _merge(s3)
+    assert (report.complete, report.copied, report.already_present) == (True, 6, 0)
+
+
+async def test_a_store_without_conditional_copies_is_asked_for_none() -> None:
+    """After one refusal of the header, it is left away."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = lambda request: (
+        refusal(501, "NotImplemented") if request.operation == "copy" and "if-none-match" in request.headers else None
+    )
+    report = await _merge(s3, concurrency=1)
+    assert (report.complete, report.copied) == (True, 6)
+    assert s3.count("copy") == 7
+
+
+async def test_too_many_failures_stop_the_run() -> None:
+    """What was copied stays, and running again goes on."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = lambda request: (
+        refusal(400, "InvalidRequest") if request.operation == "copy" and "/ada/" in request.key else None
+    )
+    with pytest.raises(IncompleteError, match="--max-failures"):
+        await _merge(s3, max_failures=1)
+    assert (await _merge(s3, max_failures=4)).failed == 4
+
+
+async def test_what_the_options_ask_of_a_copy_is_on_the_wire() -> None:
+    """Storage class, encryption, ACL, owner and payer are S3's headers; tags are dropped only when asked."""
+    s3 = ScriptedS3(_two_sources())
+    with _served(s3) as url:
+        options = Options(
+            endpoint_url=url, storage_class="STANDARD_IA", encryption="aws:kms", kms_key="key-1",
+            acl="bucket-owner-full-control", tags="drop", requester_pays=True, bucket_owner="123456789012",
+        )  # fmt: skip
+        await merge(_job(), options)
+    (headers,) = {tuple(sorted(request.headers.items())) for request in s3.asked if request.key == "into/ada/b.jpg"}
+    expected = {
+        "x-amz-storage-class": "STANDARD_IA",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "key-1",
+        "x-amz-acl": "bucket-owner-full-control",
+        "x-amz-tagging-directive": "REPLACE",
+        "x-amz-request-payer": "requester",
+        "x-amz-expected-bucket-owner": "123456789012",
+    }
+    assert expected.items() <= dict(headers).items()
+    assert all(
+        request.headers.get("x-amz-request-payer") == "requester" for request in s3.asked if request.operation == "list"
+    )
