@@ -32,6 +32,7 @@ from streammerge.core.keys import Location
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
+from streammerge.s3.sessions import BoundedSession, never_send_twice
 from streammerge.s3.signing import Credentials
 
 # Kinds of request as they are priced; what is not here is rare
@@ -153,6 +154,7 @@ def _config(options: Options) -> AioConfig:
         read_timeout=options.timeout,
         max_pool_connections=64,
         user_agent_appid="streammerge",
+        http_session_cls=BoundedSession,
     )
 
 
@@ -163,7 +165,7 @@ def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSess
         context.load_verify_locations(bundle)
     except OSError as error:
         raise UsageError(f"cannot read the certificates in {bundle} (AWS_CA_BUNDLE or ca_bundle): {error}") from error
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,  # the gate bounds what is in flight
             ssl=context,
@@ -175,6 +177,7 @@ def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSess
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     )
+    return never_send_twice(session)
 
 
 def _watch(connection: Connection) -> Callable[..., None]:

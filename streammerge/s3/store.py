@@ -34,6 +34,7 @@ from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
 from streammerge.s3.parsing import parse_copy, parse_error, parse_page
 from streammerge.s3.retry import Retries, persist
+from streammerge.s3.sessions import read_whole
 from streammerge.s3.signing import encode_path, encode_query, sign
 
 _OK, _PRECONDITION_FAILED = 200, 412
@@ -269,7 +270,7 @@ class S3Store:
                 proxy=address.proxy,
                 timeout=patience or connection.http.timeout,
             ) as response:
-                body = await response.read()
+                body = await read_whole(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error

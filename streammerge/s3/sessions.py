@@ -1,0 +1,72 @@
+"""The two HTTP sessions, ours and botocore's, kept from what either would do on its own.
+
+aiohttp sends a request again, unasked, when a connection breaks that it has used before: then nobody counts it, and
+nobody waits. And both would read an answer however long it is; a page of 1,000 keys of 1,024 bytes, all of them
+percent-encoded, has 3.5 MB.
+"""
+
+from typing import Any
+
+import aiohttp
+from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.httpsession import AIOHTTPSession
+
+LONGEST = 8 << 20  # bytes of an answer that is read whole
+
+
+class TooLongError(aiohttp.ClientError):
+    """An answer is longer than any of S3's that is read whole."""
+
+
+def never_send_twice(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
+    """Leave retries to us; returns the session. aiohttp has no other way to say so, and its own tests use this one."""
+    session._retry_connection = False  # noqa: SLF001
+    return session
+
+
+async def read_whole(response: aiohttp.ClientResponse) -> bytes:
+    """The body of an answer. Raises TooLongError, and what aiohttp raises."""
+    announced = response.content_length
+    if response.method == "HEAD" or (announced is not None and announced <= LONGEST):
+        return await response.read()  # aiohttp takes no more than was announced
+    try:
+        return await _read_within_bounds(response.content, announced or 0)
+    except BaseException:
+        response.close()
+        raise
+
+
+async def _read_within_bounds(content: aiohttp.StreamReader, announced: int) -> bytes:
+    body = bytearray()
+    while announced <= LONGEST and len(body) <= LONGEST:
+        piece = await content.readany()
+        if not piece:
+            return bytes(body)
+        body += piece
+    raise TooLongError(f"the answer has more than {LONGEST:,} bytes, and so is none of S3's")
+
+
+class _Read:
+    """What botocore takes a body from, once it was read."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def read(self) -> bytes:
+        return self._body
+
+
+class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
+    """botocore's HTTP session."""
+
+    async def send(self, request: Any) -> AioAWSResponse:
+        """Send a request; its answer is read whole, within bounds, unless it is to be streamed."""
+        if request.stream_output:
+            return await super().send(request)
+        request.stream_output = True
+        response = await super().send(request)
+        body = await read_whole(response.raw)
+        return AioAWSResponse(response.url, response.status_code, response.headers, _Read(body))
+
+    async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:
+        return never_send_twice(await super()._get_session(proxy_url))
