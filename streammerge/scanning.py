@@ -9,13 +9,14 @@ Listings that cannot be joined while they are read (a store without order, a pat
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from streammerge.core.join import Identity, Index, Join, Listing
 from streammerge.core.keys import Location, Page
 from streammerge.core.ranges import Alphabet
-from streammerge.errors import RunError, S3Error
+from streammerge.errors import IncompleteError, RunError, S3Error, TransientError
 from streammerge.s3.retry import Retries, persist
 
 RANGES = 16  # read at once, at most
@@ -45,7 +46,8 @@ async def scan(
 
     listed: hears of the number of keys of every page. indexed: is called when the listings that must be read whole are,
     before anything is emitted. ranges: how many are read at once; with 1, all identities come in order.
-    Raises RunError where a page cannot be had or is out of order; never takes that for the end of a listing.
+    Raises RunError where a page cannot be had or is out of order (IncompleteError where it may be had later); never
+    takes that for the end of a listing.
     """
     reader = _Reader(store, [location for location, _ in listings], retries, listed)
     async with asyncio.TaskGroup() as group:
@@ -60,6 +62,27 @@ async def scan(
         _Scan(reader, [listing for _, listing in listings], indexes, emit, at_once=ranges, group=group).start()
 
 
+class _Trail:
+    """The tokens of a listing, watched for circles: each is compared with one that is replaced ever more rarely.
+
+    That is Brent's algorithm: it finds a circle of any length, and keeps one token.
+    """
+
+    def __init__(self) -> None:
+        self._kept = ""
+        self._since = 0
+        self._until = 1
+
+    def returns(self, token: str) -> bool:
+        """Whether a token has come before; not necessarily the first time that it comes again."""
+        if token == self._kept:
+            return True
+        self._since += 1
+        if self._since == self._until:
+            self._kept, self._since, self._until = token, 0, 2 * self._until
+        return False
+
+
 class _Reader:
     """The pages of all listings."""
 
@@ -70,6 +93,7 @@ class _Reader:
         self._locations = locations
         self._retries = retries
         self._listed = listed
+        self._trails = defaultdict[tuple[int, str], _Trail](_Trail)
 
     async def page(self, position: int, after: str, token: str | None) -> Page:
         """One page; `after` is below the prefix."""
@@ -77,12 +101,15 @@ class _Reader:
         start = location.prefix + after if after else ""
         try:
             page = await persist(lambda: self._store.list_page(location, after=start, token=token), self._retries)
+        except TransientError as error:
+            raise IncompleteError(
+                f"{error}. A prefix that cannot be listed to its end stops the run; what was copied stays. "
+                "Run the same command again to go on"
+            ) from error
         except S3Error as error:
             raise RunError(f"{error}. A prefix that cannot be listed to its end stops the run") from error
-        if token is not None and page.token == token:
-            raise RunError(
-                f"LIST {location}: the server goes round in circles: it said to go on where it had just begun"
-            )
+        if page.token is not None and self._trails[position, after].returns(page.token):
+            raise RunError(f"LIST {location}: the server goes round in circles: it said to go on where it had been")
         self._listed(len(page.objects))
         return page
 

@@ -33,7 +33,6 @@ _LIMIT = 16 << 20  # bytes of an answer
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
-_REASONS = {200: b"OK"}
 
 
 def kind_of(asked: Asked) -> str:
@@ -89,8 +88,7 @@ class Exchange:
     async def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Send an answer of our own."""
         lines = "".join(f"\r\n{name.replace('_', '-')}: {value}" for name, value in headers.items()).encode()
-        reason = _REASONS.get(status, b"Fault")
-        await self.send(b"HTTP/1.1 %d %s%s\r\nContent-Length: %d\r\n\r\n" % (status, reason, lines, len(body)) + body)
+        await self.send(b"HTTP/1.1 %d Spoilt%s\r\nContent-Length: %d\r\n\r\n" % (status, lines, len(body)) + body)
 
     def reset(self) -> None:
         """Break the connection off by RST."""
@@ -116,6 +114,10 @@ class Exchange:
 Act = Callable[[Exchange], Awaitable[None]]
 
 
+def _wherever(_: Asked) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What to do to which requests.
@@ -127,7 +129,7 @@ class Fault:
     act: Act
     share: float = 1.0
     on: tuple[str, ...] = ("list", "copy")
-    where: Callable[[Asked], bool] = lambda _: True
+    where: Callable[[Asked], bool] = _wherever
     after: int = 0
     seconds: float = float("inf")
 
@@ -159,7 +161,7 @@ class Proxy:
 
     server: Server  # as it is reached through the proxy
     seen: Counter[str] = field(default_factory=Counter)  # requests that came, by kind
-    struck: Counter[str] = field(default_factory=Counter)  # of them, those that met a fault
+    struck: Counter[Fault] = field(default_factory=Counter)  # requests that met a fault
 
 
 class _Relay:
@@ -207,10 +209,10 @@ class _Relay:
     async def _exchange(self, exchange: Exchange) -> None:
         kind = kind_of(exchange.asked)
         self._proxy.seen[kind] += 1
-        drawn = [drawn for drawn in self._faults if drawn.strikes(exchange.asked, kind)]
-        if drawn:
-            self._proxy.struck[kind] += 1
-            await drawn[0].fault.act(exchange)
+        fault = next((drawn.fault for drawn in self._faults if drawn.strikes(exchange.asked, kind)), None)
+        if fault:
+            self._proxy.struck[fault] += 1
+            await fault.act(exchange)
         else:
             forwarded = await exchange.forward()
             await exchange.send(forwarded.head + forwarded.body)

@@ -5,6 +5,7 @@ Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from botocore.exceptions import ClientError
 
+from streammerge.core.keys import printable
 from streammerge.errors import (
     ChangedError,
     DeniedError,
@@ -53,15 +54,19 @@ _KINDS: dict[str, type[S3Error]] = {
     "InvalidObjectState": ObjectError,  # in Glacier: a 403 that is about this object alone
 }
 _KINDS_BY_STATUS: dict[int, type[S3Error]] = {
+    **dict.fromkeys((408, *range(500, 600)), TransientError),  # proxies have statuses of their own, such as 520
     **dict.fromkeys((429, 503), ThrottledError),
-    **dict.fromkeys((408, 500, 502, 504), TransientError),
     403: DeniedError,
+    501: ObjectError,  # not implemented
 }
+_REDIRECTIONS = range(300, 400)
+_LONGEST = 500  # characters of what a server says that are passed on
 _KINDS_WITHOUT_CODE: dict[int, type[S3Error]] = {404: ChangedError, 412: ChangedError}  # of a HEAD, which has no body
 
 
 def classify(what: str, *, status: int, code: str, message: str = "", request_id: str = "") -> StreamMergeError:
     """The exception for an answer that is no success. `what` says which request, and of which object."""
+    code, message, request_id = (printable(said[:_LONGEST]) for said in (code, message, request_id))
     text = f"{what}: {code or f'HTTP {status}'}{f': {message}' if message else ''}".rstrip(".")
     if code == "NoSuchBucket":
         return RunError(f"{text}. Check the name of the bucket, and --endpoint-url if it is not on Amazon")
@@ -69,7 +74,7 @@ def classify(what: str, *, status: int, code: str, message: str = "", request_id
         return IncompleteError(f"{text}. The credentials have expired: renew them and run the same command again")
     if code in _BAD_CREDENTIALS:
         return RunError(f"{text}. Check the credentials (AWS_ACCESS_KEY_ID and so on, or --profile)")
-    if code in _WRONG_REGION:
+    if code in _WRONG_REGION or status in _REDIRECTIONS:
         return RunError(f"{text}. The bucket is in another region: say which with --region")
     kind = _KINDS.get(code) or _KINDS_BY_STATUS.get(status) or (_KINDS_WITHOUT_CODE.get(status) if not code else None)
     kind = kind or ObjectError

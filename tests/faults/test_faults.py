@@ -7,7 +7,8 @@ import contextlib
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +25,9 @@ from servers.ceph import CephServer
 _OBJECTS = int(os.environ.get("STREAMMERGE_FAULT_OBJECTS", "600"))
 _STORM = float(os.environ.get("STREAMMERGE_STORM_SECONDS", "3"))
 _MANY = 10_000
-_AT_ONCE = 4  # storms: they are mostly waited for
-_FAULTS = {name: getattr(spoiling, name) for name in spoiling.PASSING}
+_AT_ONCE = 9
+_BOUND = 110 + 5 * _STORM  # seconds; whatever takes longer hangs
+_SEED = 3  # with it, each kind of request is struck
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Data:
         """Run the real command on them, by way of `server`."""
         sources = (source.argument for source in self.sources)
         arguments = ["merge", *sources, "--into", f"s3://{self.bucket}/{into}", "--json", *more]
-        return streammerge(*arguments, env=environment(server, **env), timeout=90 + 3 * _STORM)
+        return streammerge(*arguments, env=environment(server, **env), timeout=_BOUND)
 
     def missing(self, into: str) -> set[str]:
         """What is not yet at the destination. Fails where anything is there that must not be, or is not right."""
@@ -87,20 +89,30 @@ def many(_bucket: tuple[CephServer, Any, str]) -> Data:
     return _data(_bucket, "many/", _MANY)
 
 
-@pytest.fixture
-def into() -> str:
-    """A destination that no other test uses."""
-    return f"merged/{uuid.uuid4().hex}/"
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run through a proxy: where to, how it ended, and what it met."""
+
+    into: str
+    ended: Ended
+    proxy: Proxy
 
 
-def _expect_complete(data: Data, into: str, ended: Ended, proxy: Proxy) -> dict[str, Any]:
+def _run(data: Data, *faults: Fault, more: Sequence[str] = (), **env: str) -> Ran:
+    """Merge to a destination that no other run uses, through a proxy with these faults."""
+    into = f"merged/{uuid.uuid4().hex}/"
+    with fault_proxy(data.server, *faults, seed=_SEED) as proxy:
+        return Ran(into, data.merge(proxy.server, into, *more, **env), proxy)
+
+
+def _expect_complete(data: Data, ran: Ran) -> dict[str, Any]:
     """Everything is there and right, and the report says so."""
-    assert ended.code == 0, ended.err
-    assert data.missing(into) == set()
-    report = ended.report
+    assert ran.ended.code == 0, ran.ended.err
+    assert data.missing(ran.into) == set()
+    report = ran.ended.report
     assert report["images"] == report["copied"] + report["already_present"] == len(data.expected)
     assert (report["failed"], report["conflicts"], report["not_attempted"], report["failures"]) == (0, 0, 0, [])
-    _expect_counted(report, proxy)
+    _expect_counted(report, ran.proxy)
     return report
 
 
@@ -111,14 +123,37 @@ def _expect_counted(report: dict[str, Any], proxy: Proxy) -> None:
     assert counted["list"] == proxy.seen["list"] + proxy.seen["probe"]
 
 
-@pytest.mark.parametrize("name", _FAULTS)
-def test_fault_now_and_then(some: Data, into: str, name: str) -> None:
-    """5 % of the copies and half of the pages of a listing meet a fault: all is done in the end."""
-    act = _FAULTS[name]
-    faults = [Fault(act, share=0.05, on=("copy",)), Fault(act, share=0.5, on=("list",))]
-    with fault_proxy(some.server, *faults, seed=3) as proxy:
-        ended = some.merge(proxy.server, into, "--timeout", "1.5" if name in spoiling.HANGING else "30")
+def _trouble(name: str) -> tuple[Fault, Fault, Fault]:
+    """A fault as a storm from the hundredth copy on, on half of the pages of the listings, on 5 % of the copies."""
+    act = getattr(spoiling, name)
+    return (
+        Fault(act, after=100, on=("copy",), seconds=_STORM),
+        Fault(act, share=0.5, on=("list",)),
+        Fault(act, share=0.05, on=("copy",)),
+    )
 
-    _expect_complete(some, into, ended, proxy)
-    assert proxy.struck["copy"] > 0.02 * len(some.expected)
-    assert proxy.struck["list"] > 0
+
+@pytest.fixture(scope="module")
+def troubled(request: pytest.FixtureRequest, some: Data) -> Iterator[dict[str, Future[Ran]]]:
+    """A run for each kind of fault that is to be tested; they mostly wait, so several go on at once."""
+
+    def run(name: str) -> Ran:
+        timeout = "1.5" if name in spoiling.HANGING else "30"
+        return _run(some, *_trouble(name), more=("--timeout", timeout))
+
+    asked = {item.name for item in request.session.items}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield {name: pool.submit(run, name) for name in spoiling.PASSING if f"test_fault_that_passes[{name}]" in asked}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", spoiling.PASSING)
+def test_fault_that_passes(some: Data, troubled: dict[str, Future[Ran]], name: str) -> None:
+    """Met now and then, or for seconds by every request: all is done in the end, and no request goes uncounted."""
+    ran = troubled[name].result(_BOUND)
+    report = _expect_complete(some, ran)
+    storm, of_pages, of_copies = (ran.proxy.struck[fault] for fault in _trouble(name))
+    assert storm > 5
+    assert of_pages > 0
+    assert of_copies > 0.01 * len(some.expected)
+    assert _STORM < report["seconds"] < 3 * _STORM + 40
