@@ -201,13 +201,27 @@ async def rare(what: str, call: Awaitable[dict[str, Any]], limit: float) -> dict
     except botocore.exceptions.ClientError as error:
         raise from_client_error(what, error) from error
     except _NETWORK as error:
-        raise TransientError(f"{what}: {str(error) or type(error).__name__}", code=type(error).__name__) from error
+        raise _unreached(what, error) from error
     except RecursionError as error:  # botocore asks a server for the region of a bucket, is sent elsewhere, asks …
         raise RunError(f"{what}: it is in another region, and the server does not say which: try --region") from error
     except (RuntimeError, botocore.exceptions.CredentialRetrievalError) as error:  # renewal, in the middle of a call
         raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
+
+
+def _unreached(what: str, error: Exception) -> TransientError | RunError:
+    cause = error.kwargs.get("error") if isinstance(error, botocore.exceptions.BotoCoreError) else None
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        why = getattr(cause.certificate_error, "verify_message", "") or cause.certificate_error
+        return RunError(
+            f"{what}: the certificate of {cause.host} is not trusted: {why}. If it is the right one, "
+            "name a file with its authority's certificate in AWS_CA_BUNDLE"
+        )
+    reason = str(error) or type(error).__name__
+    if isinstance(cause, aiohttp.ClientConnectorError) and cause.strerror:  # botocore does not say it
+        reason = f"{reason} ({cause.strerror})"
+    return TransientError(f"{what}: {reason}", code=type(error).__name__)
 
 
 async def first_page(connection: Connection, location: Location, *, delimiter: str = "") -> dict[str, Any]:

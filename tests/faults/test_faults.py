@@ -4,15 +4,24 @@ STREAMMERGE_FAULT_OBJECTS and STREAMMERGE_STORM_SECONDS make the runs with a sin
 """
 
 import contextlib
+import datetime as dt
+import ipaddress
 import os
+import ssl
+import time
 import uuid
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import spoiling
 from command import Ended, environment, streammerge
@@ -21,11 +30,13 @@ from oracle import Object, Source, contents, oracle
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
 from servers.ceph import CephServer
+from stub_s3 import Asked
 
 _OBJECTS = int(os.environ.get("STREAMMERGE_FAULT_OBJECTS", "600"))
 _STORM = float(os.environ.get("STREAMMERGE_STORM_SECONDS", "3"))
 _MANY = 10_000
-_AT_ONCE = 9
+_LISTED = 20  # failures that a report lists
+_AT_ONCE = 14
 _BOUND = 110 + 5 * _STORM  # seconds; whatever takes longer hangs
 _SEED = 3  # with it, each kind of request is struck
 
@@ -157,3 +168,169 @@ def test_fault_that_passes(some: Data, troubled: dict[str, Future[Ran]], name: s
     assert of_pages > 0
     assert of_copies > 0.01 * len(some.expected)
     assert _STORM < report["seconds"] < 3 * _STORM + 40
+
+
+def test_every_fault_at_once_over_ten_thousand(many: Data) -> None:
+    """All kinds together on 5 % of the copies and 40 % of the pages; a second run, undisturbed, copies nothing."""
+    acts = [getattr(spoiling, name) for name in spoiling.PASSING]
+    faults = [Fault(act, share=0.05 / len(acts), on=("copy",)) for act in acts]
+    faults += [Fault(act, share=0.4 / len(acts), on=("list",)) for act in acts]
+    ran = _run(many, *faults, more=("--timeout", "2"))
+    _expect_complete(many, ran)
+    assert all(ran.proxy.struck[fault] for fault in faults[: len(acts)])
+    assert sum(ran.proxy.struck[fault] for fault in faults[len(acts) :]) > 2
+    again = many.merge(many.server, ran.into)
+    assert (again.code, again.report["copied"], again.report["requests"].get("copy", 0)) == (0, 0, 0)
+    assert again.report["already_present"] == len(many.expected)
+
+
+def _expect_incomplete(data: Data, ran: Ran) -> set[str]:
+    """What is missing is what failed, and the report says of each why; returns it."""
+    assert ran.ended.code == 3, ran.ended.err
+    missing = data.missing(ran.into)
+    report = ran.ended.report
+    assert report["failed"] == len(missing) > 0
+    assert report["copied"] == len(data.expected) - len(missing) > 0
+    assert report["images"] == len(data.expected) == report["copied"] + report["failed"]
+    targets = {failure["target"].removeprefix(ran.into) for failure in report["failures"]}
+    assert targets <= missing
+    assert len(targets) == min(len(missing), _LISTED)
+    assert all(failure["code"] and failure["reason"] for failure in report["failures"])
+    _expect_counted(report, ran.proxy)
+    return missing
+
+
+def _expect_the_rest(data: Data, into: str) -> dict[str, Any]:
+    """A second run, undisturbed, copies what is missing, and nothing else; returns its report."""
+    missing = data.missing(into)
+    again = data.merge(data.server, into)
+    assert again.code == 0, again.err
+    report = again.report
+    assert report["copied"] == report["requests"].get("copy", 0) == len(missing)
+    assert report["already_present"] == len(data.expected) - len(missing)
+    assert data.missing(into) == set()
+    return report
+
+
+def test_storm_that_outlasts_the_attempts(some: Data) -> None:
+    """What could not be copied meanwhile is in the report, exit 3, and the next run brings it."""
+    acts = [getattr(spoiling, name) for name in ("internal_error", "bad_gateway", "reset_before", "ok_internal_error")]
+    storm = [Fault(act, after=100, on=("copy",), seconds=2, share=0.5) for act in acts]
+    ran = _run(some, *storm, more=("--attempts", "3", "--concurrency", "32"))
+    _expect_incomplete(some, ran)
+    _expect_the_rest(some, ran.into)
+
+
+def test_answers_that_are_lost_for_good(some: Data) -> None:
+    """A copy that was made and never confirmed counts as failed; the next run finds it there."""
+    lost = Fault(spoiling.reset_after, on=("copy",), where=_every_tenth)
+    ran = _run(some, lost, more=("--attempts", "3"))
+    assert ran.ended.code == 3, ran.ended.err
+    assert some.missing(ran.into) == set()
+    report = ran.ended.report
+    assert report["failed"] * 3 == ran.proxy.struck[lost] > 0
+    assert report["copied"] == len(some.expected) - report["failed"]
+    assert {failure["code"] for failure in report["failures"]} <= {"ServerDisconnectedError", "ClientOSError"}
+    assert _expect_the_rest(some, ran.into)["copied"] == 0
+
+
+def _every_tenth(asked: Asked) -> bool:
+    return zlib.crc32(asked.path.encode()) % 10 == 0
+
+
+def test_listing_that_fails_for_too_long(some: Data) -> None:
+    """A page that does not come stops the run, is never taken for the end, and is worth another run: exit 3."""
+    ran = _run(some, Fault(spoiling.bad_gateway, on=("list",), after=1), more=("--attempts", "2"))
+    assert ran.ended.code == 3
+    assert "HTTP 502" in ran.ended.err
+    assert "un the same command again" in ran.ended.err
+    assert ran.ended.report["exit_code"] == 3
+    assert len(some.missing(ran.into)) == len(some.expected)
+
+
+def test_objects_that_are_denied(some: Data) -> None:
+    """They are in the report, and tried once; all others are copied."""
+    denied = Fault(spoiling.access_denied, on=("copy",), where=_every_tenth)
+    ran = _run(some, denied)
+    missing = _expect_incomplete(some, ran)
+    assert ran.proxy.struck[denied] == len(missing)
+    assert {failure["code"] for failure in ran.ended.report["failures"]} == {"AccessDenied"}
+    _expect_the_rest(some, ran.into)
+
+
+@pytest.mark.parametrize(
+    ("kind", "act", "code", "said"),
+    [
+        ("copy", "expired_token", 3, "ExpiredToken"),
+        ("list", "expired_token", 3, "ExpiredToken"),
+        ("copy", "moved", 1, "--region"),
+        ("copy", "moved_for_now", 1, "--region"),
+    ],
+)
+def test_what_no_object_can_be_copied_without(some: Data, kind: str, act: str, code: int, said: str) -> None:
+    """From one moment on every request is refused: the run ends at once, says what to do, and keeps what it did."""
+    refusal = Fault(getattr(spoiling, act), on=(kind,), after=150 if kind == "copy" else 2)
+    ran = _run(some, refusal, more=("--concurrency", "8", "--listing-order", "sorted"))
+    assert ran.ended.code == code, ran.ended.err
+    (line,) = ran.ended.err.splitlines()
+    assert said in line
+    if code == 3:
+        assert "renew them and run the same command again" in line
+    assert ran.ended.report == {"error": line.removeprefix("streammerge: "), "exit_code": code}
+    assert 1 <= ran.proxy.struck[refusal] <= 16
+    kept = len(some.expected) - len(some.missing(ran.into))
+    assert kept >= (150 if kind == "copy" else 0)
+    if act == "expired_token":
+        _expect_the_rest(some, ran.into)
+
+
+def test_certificate_that_nobody_vouches_for(some: Data, tmp_path: Path) -> None:
+    """The message says so, and nothing is sent; with AWS_CA_BUNDLE the same endpoint will do."""
+    bundle, tls = _certificate(tmp_path)
+    with fault_proxy(some.server, tls=tls) as proxy:
+        into = f"merged/{uuid.uuid4().hex}/"
+        ended = some.merge(proxy.server, into)
+        assert ended.code == 2
+        (line,) = ended.err.splitlines()
+        assert "the certificate of 127.0.0.1 is not trusted: self-signed certificate" in line
+        assert "AWS_CA_BUNDLE" in line
+        assert not proxy.seen
+        trusting = some.merge(proxy.server, into, AWS_CA_BUNDLE=str(bundle))
+    assert trusting.code == 0, trusting.err
+    assert some.missing(into) == set()
+
+
+def _certificate(directory: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of loopback, signed by nobody else, and what a server needs to show it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, both = directory / "certificate.pem", directory / "both.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    both.write_bytes(secret + pem.read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return pem, context
+
+
+def test_host_that_nobody_knows(some: Data) -> None:
+    """A name that does not resolve ends the run within seconds; the endpoint is named."""
+    began = time.monotonic()
+    ended = some.merge(Server("http://nobody.invalid", "KEY", "SECRET-SECRET"), "merged/")
+    assert time.monotonic() - began < 10
+    assert ended.code == 2
+    (line,) = ended.err.splitlines()
+    assert "http://nobody.invalid" in line
+    assert "Name or service not known" in line or "resolution" in line
+    assert "--endpoint-url" in line
