@@ -12,7 +12,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -32,8 +32,9 @@ from streammerge.core.keys import Location
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
-from streammerge.s3.sessions import BoundedSession, never_send_twice
+from streammerge.s3.sessions import BoundedSession
 from streammerge.s3.signing import Credentials
+from streammerge.s3.wire import Wire
 
 # Kinds of request as they are priced; what is not here is rare
 _KINDS = {
@@ -86,11 +87,11 @@ def _format_time(seconds: int) -> str:
 
 @dataclass(slots=True)
 class Connection:
-    """An open connection: botocore's client for the rare calls, an HTTP session for the hot ones."""
+    """An open connection: botocore's client for the rare calls, the wire for the hot ones."""
 
     options: Options
     client: Any
-    http: aiohttp.ClientSession
+    wire: Wire
     addresses: dict[str, Address] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)  # sent so far, by kind
     clock_offset: float = 0.0  # seconds that the server is ahead of us
@@ -139,8 +140,9 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
                 "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
                 "or give the instance a role"
             )
-        async with _http_session(options, core.get_config_variable("ca_bundle")) as http:
-            connection = Connection(options, client, http, _provider=provider)
+        trust = _trust(core.get_config_variable("ca_bundle"))
+        async with aclosing(Wire(trust, options.timeout)) as wire:
+            connection = Connection(options, client, wire, _provider=provider)
             client.meta.events.register("before-send.s3", _watch(connection))
             yield connection
     finally:
@@ -158,26 +160,14 @@ def _config(options: Options) -> AioConfig:
     )
 
 
-def _http_session(options: Options, ca_bundle: str | None) -> aiohttp.ClientSession:
+def _trust(ca_bundle: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     bundle = ca_bundle or get_cert_path(verify=True)
     try:
         context.load_verify_locations(bundle)
     except OSError as error:
         raise UsageError(f"cannot read the certificates in {bundle} (AWS_CA_BUNDLE or ca_bundle): {error}") from error
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0,  # the gate bounds what is in flight
-            ssl=context,
-            ttl_dns_cache=30,
-            keepalive_timeout=20,
-        ),
-        timeout=aiohttp.ClientTimeout(total=options.timeout, sock_connect=min(10.0, options.timeout)),
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-    )
-    return never_send_twice(session)
+    return context
 
 
 def _watch(connection: Connection) -> Callable[..., None]:

@@ -26,19 +26,21 @@ def never_send_twice(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
 
 async def read_whole(response: aiohttp.ClientResponse) -> bytes:
     """The body of an answer. Raises TooLongError, and what aiohttp raises."""
-    announced = response.content_length
-    if response.method == "HEAD" or (announced is not None and announced <= LONGEST):
-        return await response.read()  # aiohttp takes no more than was announced
+    if response.method == "HEAD":
+        return await response.read()
     try:
-        return await _read_within_bounds(response.content, announced or 0)
+        return await read_bounded(response.content, response.content_length)
     except BaseException:
         response.close()
         raise
 
 
-async def _read_within_bounds(content: aiohttp.StreamReader, announced: int) -> bytes:
+async def read_bounded(content: aiohttp.StreamReader, announced: int | None) -> bytes:
+    """A body whose length, in bytes, was announced or not. Raises TooLongError, and what aiohttp raises."""
+    if announced is not None and announced <= LONGEST:
+        return await content.read()  # aiohttp takes no more than was announced
     body = bytearray()
-    while announced <= LONGEST and len(body) <= LONGEST:
+    while (announced or 0) <= LONGEST and len(body) <= LONGEST:
         piece = await content.readany()
         if not piece:
             return bytes(body)

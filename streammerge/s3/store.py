@@ -12,9 +12,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import aiohttp
-from yarl import URL
-
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
 from streammerge.errors import (
@@ -34,8 +31,8 @@ from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
 from streammerge.s3.parsing import parse_copy, parse_error, parse_page
 from streammerge.s3.retry import Retries, persist
-from streammerge.s3.sessions import read_whole
 from streammerge.s3.signing import encode_path, encode_query, sign
+from streammerge.s3.wire import FAILED, Answer
 
 _OK, _PRECONDITION_FAILED = 200, 412
 _PROBES = Retries(attempts=3, base=0.2, cap=2.0)
@@ -120,8 +117,8 @@ class S3Store:
         what = f"LIST {location}"
         headers = {"x-amz-request-payer": "requester"} if self.options.requester_pays else {}
         path = address.path or "/"
-        body, _ = await self._send("GET", address, path, encode_query(query), headers, kind="list", what=what)
-        page = parse_page(body, what)
+        answer = await self._send("GET", address, path, encode_query(query), headers, kind="list", what=what)
+        page = parse_page(answer.body, what)
         for listed in page.objects:
             if not listed.key.startswith(location.prefix):
                 raise RunError(f"{what}: the server listed {printable(listed.key)!r}, which is not below that prefix")
@@ -174,21 +171,21 @@ class S3Store:
         if self._may_condition and not copy.replaces:
             headers["if-none-match"] = "*"
         path = f"{address.path}/{encode_path(copy.target)}"
-        patience = None if copy.size < _LARGE else aiohttp.ClientTimeout(total=self._connection.patience(copy.size))
+        patience = None if copy.size < _LARGE else self._connection.patience(copy.size)
         try:
-            body, answered = await self._send(
-                "PUT", address, path, "", headers, kind="copy", what=what, patience=patience
-            )
+            answer = await self._send("PUT", address, path, "", headers, kind="copy", what=what, patience=patience)
         except ObjectError as error:
             if error.status == _NOT_IMPLEMENTED and "if-none-match" in headers:
                 self._may_condition = False
                 raise TransientError(str(error), code=error.code, status=error.status) from error
             raise
-        etag = parse_copy(body, what)
+        etag = parse_copy(answer.body, what)
         if not etag:
-            raise _from_body(what, _OK, body, answered)
-        comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answered.get(_ENCRYPTION) not in NOT_MD5
-        if etag != copy.etag and comparable:
+            raise _from_body(what, _OK, answer.body, answer.headers)
+        if etag == copy.etag:
+            return etag
+        comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answer.headers.get(_ENCRYPTION) not in NOT_MD5
+        if comparable:
             await self._check_encrypted(copy, source, destination)
         return etag
 
@@ -242,8 +239,8 @@ class S3Store:
         *,
         kind: str,
         what: str,
-        patience: aiohttp.ClientTimeout | None = None,
-    ) -> tuple[bytes, Mapping[str, str]]:
+        patience: float | None = None,
+    ) -> Answer:
         connection = self._connection
         credentials = await connection.credentials()
         headers["host"] = address.host
@@ -257,26 +254,24 @@ class S3Store:
             service=address.service,
             timestamp=connection.timestamp(),
         )
-        url = (
-            URL(f"{address.root}{path}?{query}", encoded=True) if query else address.root.with_path(path, encoded=True)
-        )
         connection.requests[kind] += 1
         try:
-            async with connection.http.request(
+            answer = await connection.wire.send(
                 method,
-                url,
-                headers=headers,
-                allow_redirects=False,
+                address.root,
+                f"{path}?{query}" if query else path,
+                headers,
+                patience=patience or connection.options.timeout,
                 proxy=address.proxy,
-                timeout=patience or connection.http.timeout,
-            ) as response:
-                body = await read_whole(response)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = str(error) or type(error).__name__
+            )
+        except FAILED as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error
-        if response.status != _OK:
-            raise self._refused(what, response.status, body, response.headers)
-        return body, response.headers
+        except ObjectError as error:
+            raise ObjectError(f"{what}: {error}", code=error.code) from error
+        if answer.status != _OK:
+            raise self._refused(what, answer.status, answer.body, answer.headers)
+        return answer
 
     def _refused(self, what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
         error = _from_body(what, status, body, headers)

@@ -1,0 +1,194 @@
+"""The wire against servers that behave oddly: late, cut short, closed at the wrong moment."""
+
+import asyncio
+import contextlib
+import re
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import ClientError
+from yarl import URL
+
+from streammerge.errors import ObjectError
+from streammerge.s3.wire import FAILED, Answer, Wire
+
+_BOUND = 10.0  # seconds
+_OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
+_Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_BOUND):
+        while not condition():  # noqa: ASYNC110 - what is waited for happens in several places
+            await asyncio.sleep(0.01)
+
+
+class _Server:
+    """Serves each connection by the same coroutine; keeps what was asked, and counts connections."""
+
+    def __init__(self, serve: _Serve) -> None:
+        self.serve = serve
+        self.heads: list[bytes] = []
+        self.connections = self.open = 0
+        self.root = URL()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
+            await self.serve(reader, writer)
+        self.open -= 1
+
+    async def head(self, reader: asyncio.StreamReader) -> None:
+        """Read the next request."""
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async def left(self) -> None:
+        """Wait until no connection is open."""
+        await _until(lambda: not self.open)
+
+
+@contextlib.asynccontextmanager
+async def _served(*writes: bytes, close: bool = False) -> AsyncIterator[_Server]:
+    """A server that answers every request with these writes, and closes then or waits for the next."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await server.head(reader)
+            for written in writes:
+                writer.write(written)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+            if close:
+                return
+
+    server = _Server(serve)
+    async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
+        server.root = URL(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+        yield server
+
+
+async def _send(
+    wire: Wire, server: _Server, *, method: str = "PUT", patience: float = _BOUND, etag: str = "e"
+) -> Answer:
+    headers = {"host": server.root.authority, "x-amz-copy-source-if-match": etag}
+    async with asyncio.timeout(_BOUND):
+        return await wire.send(method, server.root, "/bucket/a%2Bb?x=%7E", headers, patience=patience)
+
+
+def _wire(timeout: float = _BOUND) -> contextlib.aclosing[Wire]:
+    return contextlib.aclosing(Wire(ssl.create_default_context(), timeout))
+
+
+@pytest.mark.parametrize(("method", "length"), [("PUT", b"content-length: 0\r\n"), ("GET", b"")])
+async def test_the_head_goes_out_as_it_is(method: str, length: bytes) -> None:
+    """The target and the headers are on the wire byte for byte; a PUT says that it has no body."""
+    async with _served(_OK) as server, _wire() as wire:
+        answer = await _send(wire, server, method=method)
+    host = server.root.authority.encode()
+    first = method.encode() + b" /bucket/a%2Bb?x=%7E HTTP/1.1\r\n"
+    assert server.heads == [first + b"host: " + host + b"\r\nx-amz-copy-source-if-match: e\r\n" + length + b"\r\n"]
+    assert (answer.status, answer.headers["content-length"], answer.body) == (200, "4", b"body")
+
+
+async def test_connections_are_kept() -> None:
+    """One request after the other takes the same connection; two at once take two."""
+    async with _served(_OK) as server, _wire() as wire:
+        for _ in range(3):
+            await _send(wire, server)
+        assert server.connections == 1
+        await asyncio.gather(_send(wire, server), _send(wire, server))
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n" + _OK,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n",
+    ],
+)
+async def test_answers_of_other_forms(answer: bytes) -> None:
+    """An interim answer is passed over, and chunks are put together, however they arrive."""
+    for size in (1, 20, len(answer)):
+        parts = [answer[at : at + size] for at in range(0, len(answer), size)]
+        async with _served(*parts) as server, _wire() as wire:
+            assert (await _send(wire, server)).body == b"body"
+
+
+async def test_a_body_that_ends_with_the_connection() -> None:
+    """Without a length the body goes on to the end of the connection, which is not used again."""
+    async with _served(b"HTTP/1.1 200 OK\r\n\r\nbo", b"dy", close=True) as server, _wire() as wire:
+        assert (await _send(wire, server)).body == b"body"
+        assert (await _send(wire, server)).body == b"body"
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbo", b"HTTP/1.1 200 OK\r\n\r\nwhole"]
+)
+async def test_an_answer_that_does_not_come_in_time(beginning: bytes) -> None:
+    """It is given up, though what has come looks like a whole body; its connection is closed."""
+    async with _served(beginning) as server, _wire(timeout=0.4) as wire:
+        with pytest.raises(TimeoutError):
+            await _send(wire, server, patience=0.2)
+        await server.left()
+    assert len(server.heads) == 1
+
+
+async def test_a_connection_that_was_closed_meanwhile() -> None:
+    """A request that meets a connection which the server closes is an error, sent once: whoever calls owns retries."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.head(reader)
+        if server.connections > 1:
+            writer.write(_OK)
+            await writer.drain()
+
+    async with _served() as server, _wire() as wire:
+        server.serve = serve
+        with pytest.raises(ClientError):
+            await _send(wire, server)
+        assert (server.connections, len(server.heads)) == (1, 1)
+        assert (await _send(wire, server)).body == b"body"
+    assert (server.connections, len(server.heads)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", _OK[:-1], b"\0" * 99]
+)
+async def test_an_answer_that_is_none(answer: bytes) -> None:
+    """What cannot be read, or is cut short, is a failure of the network."""
+    async with _served(answer, close=True) as server, _wire() as wire:
+        with pytest.raises(FAILED):
+            await _send(wire, server)
+
+
+async def test_nobody_listens() -> None:
+    """A connection that is refused is not tried again here."""
+    async with _served() as server:
+        pass
+    async with _wire() as wire:
+        with pytest.raises(OSError, match=re.escape(server.root.authority)):
+            await _send(wire, server)
+
+
+async def test_a_request_that_is_cancelled_leaves_no_connection() -> None:
+    """An answer that comes later could be taken for that to another request."""
+    async with _served() as server, _wire() as wire:
+        task = asyncio.create_task(_send(wire, server))
+        await _until(lambda: bool(server.heads))
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        await server.left()
+
+
+@pytest.mark.parametrize("etag", ["a\r\nx-amz-acl: public-read", "a\nb", "a\rb"])
+async def test_a_line_break_in_a_header(etag: str) -> None:
+    """What a store lists as an ETag cannot add headers to a request."""
+    async with _served(_OK) as server, _wire() as wire:
+        with pytest.raises(ObjectError):
+            await _send(wire, server, etag=etag)
+    assert server.heads == []
