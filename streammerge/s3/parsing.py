@@ -2,7 +2,8 @@
 
 Strategy: expat with one handler for the end of an element and one that gathers text. A page is parsed in one pass
 without building a tree, and without a handler for the beginning of elements where that can be done without: each call
-from expat costs as much as what it does. Answers come from a network, so a document type is refused: no S3 answer has
+from expat costs as much as what it does. What nearly always has one form, byte for byte, is read by one pattern, and
+by expat if it differs. Answers come from a network, so a document type is refused: no S3 answer has
 one, and the entities that it may declare are how a hostile one would exhaust memory.
 """
 
@@ -76,12 +77,47 @@ def _decode(text: str) -> str:
     return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
+# An object of a page as Amazon and most others write it
+_USUAL = re.compile(
+    r"<Contents><Key>([!-%'-;=?-~]+)</Key><LastModified>([\w:.+-]+)</LastModified>"
+    r"<ETag>(?:&quot;|\")([0-9a-f-]+)(?:&quot;|\")</ETag>(?:<ChecksumAlgorithm>\w*</ChecksumAlgorithm>)*"
+    r"(?:<ChecksumType>\w*</ChecksumType>)?<Size>([0-9]{1,18})</Size>(?:<StorageClass>\w*</StorageClass>)?"
+    r"(?:<Type>\w*</Type>)?</Contents>",
+    re.ASCII,
+)
+_MARK = "streammerge-usual"  # stands for the objects that were cut out
+
+
 def parse_page(body: bytes, what: str) -> Page:
     """Parse the answer to ListObjectsV2.
 
     Raises TransientError if it is cut short, is something else, or does not say whether and how it goes on.
     """
     encoded = b"<EncodingType>url</EncodingType>" in body  # then there is no white space in a key
+    usual, rest = _cut_usual(body) if encoded else ([], body)
+    page = _read_page(rest, what, usual, encoded=encoded)
+    return _read_page(body, what, [], encoded=encoded) if usual else page
+
+
+def _cut_usual(body: bytes) -> tuple[list[Listed], bytes]:
+    """The objects of a page, by one pattern at a quarter of expat's CPU, and the page with a mark in their place.
+
+    Only if they stand in one run, and every byte of it is of the pattern; else no objects and the whole page.
+    """
+    start, end = body.find(b"<Contents>"), body.rfind(b"</Contents>") + len("</Contents>")
+    pieces = _USUAL.split(body[start:end].decode("latin-1")) if 0 <= start < end else ["none"]
+    if any(pieces[::5]):
+        return [], body
+    keys, modified, etags, sizes = (pieces[group::5] for group in range(1, 5))
+    try:
+        objects = list(map(Listed, map(_decode, keys), map(int, sizes), etags, modified))
+    except UnicodeError:  # expat's part says what it is
+        return [], body
+    return objects, b"%b<%b/>%b" % (body[:start], _MARK.encode(), body[end:])
+
+
+def _read_page(body: bytes, what: str, usual: list[Listed], *, encoded: bool) -> Page:
+    """Read a page by expat. Objects that were cut out are taken from `usual`, unless the mark is in a comment, say."""
     decode = _decode if encoded else str
     objects: list[Listed] = []
     prefixes: list[str] = []
@@ -94,6 +130,9 @@ def parse_page(body: bytes, what: str) -> Page:
             objects.append(Listed(key, int(values.pop("Size")), etag, values.pop("LastModified", "").strip()))
         elif name == "CommonPrefixes":
             prefixes.append(decode(values.pop("Prefix")))
+        elif name == _MARK:
+            objects.extend(usual)
+            usual.clear()
         else:
             values[name] = text
 
