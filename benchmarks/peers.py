@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,7 +78,7 @@ def measure(server: StandIn, commands: Sequence[Sequence[str]], *, lines: bool =
             out = Path(folder, "stdout")
             start = time.perf_counter()
             with out.open("wb") as sink:
-                process = subprocess.Popen(command, stdout=sink, env=_environment(server, folder), cwd=folder)
+                process = subprocess.Popen(command, stdout=sink, env=environment(server, folder), cwd=folder)
                 _, status, usage = os.wait4(process.pid, 0)
             seconds += time.perf_counter() - start
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -101,7 +101,7 @@ def measure(server: StandIn, commands: Sequence[Sequence[str]], *, lines: bool =
     )
 
 
-def _environment(server: StandIn, folder: str) -> dict[str, str]:
+def environment(server: StandIn, folder: str) -> dict[str, str]:
     settings = Path(folder, "aws-config")
     settings.write_text(f"[default]\ns3 =\n  max_concurrent_requests = {_WORKERS}\n  max_queue_size = 10000\n")
     trust = {"AWS_CA_BUNDLE": str(server.certificate)} if server.certificate else {}
@@ -165,15 +165,25 @@ def old_way(server: StandIn, sources: Sequence[str], destination: str, count: in
     return _expect(measure(server, [command]), count)
 
 
-def streammerge(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
-    """This project, by its own command."""
+def command(server: StandIn, verb: str, sources: Sequence[str], destination: str) -> list[str]:
+    """A command line of this project's own."""
     if find_spec("streammerge") is None:
         raise PeerError("streammerge is not installed: pip install -e .")
-    command = [sys.executable, "-m", "streammerge", "merge", *(f"s3://{source}" for source in sources)]
-    command += ["--into", f"s3://{destination}", "--endpoint-url", server.endpoint, "--min-images", "1", "--json"]
-    command += ["--listing-order", "sorted"]  # as on Amazon, whose order the stand-in keeps
-    result = _expect(measure(server, [command]), count)
+    line = [sys.executable, "-m", "streammerge", verb, *(f"s3://{source}" for source in sources)]
+    line += ["--into", f"s3://{destination}", "--endpoint-url", server.endpoint, "--min-images", "1", "--json"]
+    return [*line, "--listing-order", "sorted"]  # as on Amazon, whose order the stand-in keeps
+
+
+def streammerge(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
+    """This project, by its own command."""
+    result = _expect(measure(server, [command(server, "merge", sources, destination)]), count)
     said = result.said or {}
     if (said.get("copied"), sum(said.get("requests", {}).values())) != (count, result.requests):
         raise PeerError(f"it says {said}; the server saw {result.copies:,} copies in {result.requests:,} requests")
     return result
+
+
+def streammerge_plan(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
+    """Listing and deciding alone; its `copies` are images that were planned."""
+    result = measure(server, [command(server, "plan", sources, destination)])
+    return _expect(replace(result, copies=(result.said or {})["images"]), count)

@@ -58,6 +58,7 @@ class Traffic:
         self._throttled = dict.fromkeys(KINDS, 0)
         self._faulted: Counter[str] = Counter()
         self._copies: list[int] = []
+        self._first_copy: float | None = None
         self._start = time.monotonic()
         self._cpu = time.process_time()
         self.most_connections = self.connections
@@ -100,7 +101,10 @@ class Traffic:
         return seconds * (1 + self._jitter * (2 * self._random.random() - 1)) if seconds else 0.0
 
     def copied(self) -> None:
-        second = int(time.monotonic() - self._start)
+        passed = time.monotonic() - self._start
+        if self._first_copy is None:
+            self._first_copy = passed
+        second = int(passed)
         copies = self._copies
         if second >= len(copies):
             copies += [0] * (second + 1 - len(copies))
@@ -121,6 +125,7 @@ class Traffic:
             "faults": dict(self._faulted),
             "copies": sum(self._copies),
             "copies_per_second": self._copies,
+            "first_copy": self._first_copy,
             "connections": self.connections,
             "most_connections": self.most_connections,
             "connected_in_all": self.connected_in_all,
