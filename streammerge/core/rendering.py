@@ -7,6 +7,10 @@ from streammerge.core.report import Report
 
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
+_ACCESS = (
+    "AccessDenied: an object may need s3:GetObject, s3:GetObjectTagging if it has tags (or --tags drop), and kms:Decrypt",
+    "if it is encrypted; its copy s3:PutObject, s3:PutObjectTagging and kms:GenerateDataKey.",
+)
 _SHOWN = 5  # examples in a section; the JSON has more
 
 
@@ -95,6 +99,8 @@ def _trouble(report: Report) -> list[str]:
         lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]
         if report.failed > _SHOWN:
             lines.append(f"  … and {report.failed - _SHOWN:,} more")
+        if any(failure.code == "AccessDenied" for failure in report.failures):
+            lines += _ACCESS
     if report.failed or (report.not_attempted and report.estimate is None):
         lines.append("Nothing of what was done is lost: run the same command again to try the rest.")
     return lines

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripted_s3 import Kept, Request, ScriptedS3, md5_of
+from scripted_s3 import Kept, Request, ScriptedS3, md5_of, whole_etag
 from streammerge import IncompleteError, Job, Options, Report, RunError, make_job, merge
 from stub_s3 import Answer, refusal, stub_s3
 
@@ -23,11 +24,11 @@ def _served(s3: ScriptedS3) -> Iterator[str]:
         yield server.endpoint_url
 
 
-async def _merge(s3: ScriptedS3, job: Job | None = None, **how: Any) -> Report:
+async def _merge(s3: ScriptedS3, job: Job | None = None, *, journal: str | None = None, **how: Any) -> Report:
     with _served(s3) as url:
-        job = job or _job()
+        options = Options(endpoint_url=url, timeout=10, **{"attempts": 3, **how})
         async with asyncio.timeout(_BOUND):
-            return await merge(job, Options(endpoint_url=url, timeout=10, **{"attempts": 3, **how}))
+            return await merge(job or _job(), options, journal=journal)
 
 
 def _job(**rules: Any) -> Job:
@@ -185,6 +186,19 @@ async def test_a_store_without_conditional_copies_is_asked_for_none() -> None:
     report = await _merge(s3, concurrency=1)
     assert (report.complete, report.copied) == (True, 6)
     assert s3.count("copy") == 7
+
+
+async def test_the_journal_tells_what_etags_do_not(tmp_path: Path) -> None:
+    """A copy in parts has an ETag of its own: only the journal knows it from another object of the same size."""
+    s3, journal = ScriptedS3(_two_sources()), str(tmp_path / "journal")
+    parts: dict[str, Any] = {"multipart_threshold": 2, "part_size": 1}
+    assert (await _merge(s3, journal=journal, **parts)).copied == 6
+    s3.objects["into/ada/b.jpg"] = Kept(whole_etag(md5_of("another's")), 3, _LATER)
+    assert (await _merge(s3, **parts)).already_present == 6
+    report = await _merge(s3, journal=journal, **parts)
+    assert (report.already_present, report.conflicts) == (5, 1)
+    s3.objects["into/ada/b.jpg"] = Kept(s3.objects["into/ada/a.jpg"].etag, 3, "2025-01-01T00:00:00.000Z")
+    assert (await _merge(s3, journal=journal, **parts)).conflicts == 1
 
 
 async def test_too_many_failures_stop_the_run() -> None:
