@@ -8,8 +8,8 @@ from streammerge.core.report import Report
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
 _ACCESS = (
-    "AccessDenied: an object may need s3:GetObject, s3:GetObjectTagging if it has tags (or --tags drop), and kms:Decrypt",
-    "if it is encrypted; its copy s3:PutObject, s3:PutObjectTagging and kms:GenerateDataKey.",
+    "AccessDenied: an object may need s3:GetObject, s3:GetObjectTagging if it has tags (or --tags drop), and",
+    "kms:Decrypt if it is encrypted; its copy s3:PutObject, s3:PutObjectTagging and kms:GenerateDataKey.",
 )
 _SHOWN = 5  # examples in a section; the JSON has more
 
@@ -76,6 +76,8 @@ def _set_aside(report: Report) -> list[str]:
     left_out = [(report.duplicates, "duplicate"), (report.dropped, "collision")]
     if any(count for count, _ in left_out):
         lines.append("Left out:      " + ", ".join(_count(count, what) for count, what in left_out if count))
+    if report.changed:
+        lines.append(f"Decided anew:  {report.changed:,}, their objects had changed since they were listed")
     if report.renamed:
         lines.append(f"Renamed:       {report.renamed:,}, their name was taken by another source")
     lines.append(f"Ignored:       {sum(report.ignored.values()):,}")
