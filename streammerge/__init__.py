@@ -3,17 +3,21 @@
 report = await merge(make_job(["s3://bucket/a/", "s3://bucket/b/"], into="s3://bucket/merged/", min_images=2))
 """
 
-from streammerge.core.job import Job, Source, make_job
+from streammerge.core.inspected import InspectionReport
+from streammerge.core.inspected_text import render_inspection
+from streammerge.core.job import Job, Source, make_job, make_sources
 from streammerge.core.keys import Location, parse_location
 from streammerge.core.layout import Layout, parse_layout
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
+from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
 from streammerge.s3.options import Options
 
 __all__ = [
     "IncompleteError",
+    "InspectionReport",
     "Job",
     "Layout",
     "Location",
@@ -23,10 +27,13 @@ __all__ = [
     "Source",
     "StreamMergeError",
     "UsageError",
+    "inspect",
     "make_job",
+    "make_sources",
     "merge",
     "parse_layout",
     "parse_location",
     "plan",
     "render",
+    "render_inspection",
 ]

@@ -3,6 +3,7 @@
 import click
 
 from streammerge.cli.demo import demo
+from streammerge.cli.inspect import inspect
 from streammerge.cli.merge import merge, plan
 
 
@@ -12,5 +13,5 @@ def commands() -> None:
     """Merge ImageFolder data sets (prefix/identity/image) that live in S3, without downloading them."""
 
 
-for _verb in (merge, plan, demo):
+for _verb in (merge, plan, inspect, demo):
     commands.add_command(_verb)

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import click
 
-from streammerge.core.job import Collisions, Duplicates, IfExists, Job, make_job
+from streammerge.core.job import Collisions, Duplicates, IfExists, Job, Source, make_job, make_sources
 from streammerge.errors import UsageError
 from streammerge.journal import default_place
 from streammerge.progress import Progress, watch
@@ -39,19 +39,21 @@ def _choice(values: Any) -> click.Choice[str]:
     return click.Choice(get_args(values))
 
 
+_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ...")
+_LAYOUT = click.option(
+    "--layout", "layouts", multiple=True, metavar="[NAME=]LAYOUT",
+    help="How the keys of a source spell the identity: 'folder' (the default) or a pattern of {identity}, {name}, "
+    "{ext}, {any} and literal text, such as 'faces={identity}_face.{ext}'.",
+)  # fmt: skip
 _JOB_OPTIONS = (
-    click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ..."),
+    _SOURCES,
     click.option("--into", required=True, metavar="s3://BUCKET/PREFIX/", help="The destination."),
     click.option(
         "--min-images", type=int, default=2, show_default=True,
         help="Keep identities with at least so many images over all sources.",
     ),
     click.option("--max-images", type=int, help="Keep identities with at most so many images over all sources."),
-    click.option(
-        "--layout", "layouts", multiple=True, metavar="[NAME=]LAYOUT",
-        help="How the keys of a source spell the identity: 'folder' (the default) or a pattern of {identity}, {name}, "
-        "{ext}, {any} and literal text, such as 'faces={identity}_face.{ext}'.",
-    ),
+    _LAYOUT,
     click.option(
         "--collisions", type=_choice(Collisions), default="rename", show_default=True,
         help="Different images of one name: keep both, keep the first source's, or stop.",
@@ -120,6 +122,7 @@ def _taking(options: Sequence[Decorator]) -> Decorator:
 
 
 with_s3 = _taking([*_S3_OPTIONS, *_OUTPUT_OPTIONS])
+with_sources = _taking([_SOURCES, _LAYOUT])
 with_job = _taking([*_JOB_OPTIONS, *_S3_OPTIONS, *_COPY_OPTIONS, *_OUTPUT_OPTIONS])
 
 
@@ -139,6 +142,11 @@ def journal_of(given: dict[str, Any], job: Job) -> str | None:
             raise UsageError("--journal and --no-journal exclude each other")
         return None
     return given["journal"] or default_place(job)
+
+
+def sources_of(given: dict[str, Any]) -> tuple[Source, ...]:
+    """The sources that the options describe, for a verb that has no destination."""
+    return make_sources(given["sources"], layouts=given["layouts"])
 
 
 def options_of(given: dict[str, Any]) -> Options:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streammerge.core.job import Source
 from streammerge.core.keys import Listed, printable
-from streammerge.core.layout import not_an_image, propose_pattern
+from streammerge.core.layout import Layout, not_an_image, parse_layout, propose_pattern
 
 
 def looks_flat(source: Source, sample: Sequence[Listed], folders: int) -> str | None:
@@ -23,6 +23,13 @@ def looks_flat(source: Source, sample: Sequence[Listed], folders: int) -> str | 
         f"If their names spell the identity:  --layout '{source.name}={propose_pattern(images)}'\n"
         f"If they are to be ignored:          --layout {source.name}=folder"
     )
+
+
+def propose_layout(source: Source, sample: Sequence[Listed], folders: int) -> Layout | None:
+    """The layout that the names of a source propose that `looks_flat`; None if it does not. Arguments as there."""
+    if looks_flat(source, sample, folders) is None:
+        return None
+    return parse_layout(propose_pattern(_images(source, sample)))
 
 
 def looks_mixed(source: Source, sample: Sequence[Listed], folders: int) -> str | None:

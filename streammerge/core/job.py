@@ -58,8 +58,12 @@ class Job:
     def __post_init__(self) -> None:
         if not self.sources:
             raise UsageError("there is no source: name at least one s3://bucket/prefix/ to merge")
-        _check_overlaps(self.sources, self.destination)
-        _check_names(self.sources)
+        for source in self.sources:
+            if source.location.overlaps(self.destination):
+                raise UsageError(
+                    f"source {source} overlaps the destination {self.destination}: choose prefixes that do not nest"
+                )
+        check_sources(self.sources)
         if self.min_images < 1:
             raise UsageError(f"--min-images {self.min_images}: it must be at least 1")
         if self.max_images is not None and self.max_images < self.min_images:
@@ -81,6 +85,12 @@ class Job:
         return f"{', '.join(str(source.location) for source in self.sources)} into {self.destination}"
 
 
+def check_sources(sources: Sequence[Source]) -> None:
+    """Raises UsageError where sources have the same name, or one that cannot be part of a file name, or overlap."""
+    _check_overlaps(sources)
+    _check_names(sources)
+
+
 def _check_names(sources: Sequence[Source]) -> None:
     for name, count in Counter(source.name for source in sources).items():
         if count > 1:
@@ -89,12 +99,8 @@ def _check_names(sources: Sequence[Source]) -> None:
             raise UsageError(f"{name!r} cannot name a source: it becomes part of file names, so no '/' and no controls")
 
 
-def _check_overlaps(sources: Sequence[Source], destination: Location) -> None:
+def _check_overlaps(sources: Sequence[Source]) -> None:
     for position, source in enumerate(sources):
-        if source.location.overlaps(destination):
-            raise UsageError(
-                f"source {source} overlaps the destination {destination}: choose prefixes that do not nest"
-            )
         for other in sources[:position]:
             if source.location == other.location:
                 raise UsageError(f"{source.location} is given twice as a source")
@@ -110,17 +116,18 @@ def make_job(
     layouts: by name of the source, `folder` or a pattern; or a sequence of `NAME=LAYOUT` and, for all, `LAYOUT`.
     Raises UsageError where anything is wrong with it.
     """
+    return Job(make_sources(sources, layouts=layouts), parse_location(into), **rules)
+
+
+def make_sources(sources: Sequence[str], *, layouts: Mapping[str, str] | Sequence[str] = ()) -> tuple[Source, ...]:
+    """Sources from text, as `make_job` takes them. Raises UsageError where one is wrong by itself."""
     named = [_split_name(text) for text in sources]
     locations = [parse_location(url) for _, url in named]
     names = [given or name for (given, _), name in zip(named, default_names(locations), strict=True)]
     chosen = _layouts_by_name(layouts, names)
-    return Job(
-        tuple(
-            Source(name, location, parse_layout(chosen.get(name, FOLDER.text)), assumed=name not in chosen)
-            for name, location in zip(names, locations, strict=True)
-        ),
-        parse_location(into),
-        **rules,
+    return tuple(
+        Source(name, location, parse_layout(chosen.get(name, FOLDER.text)), assumed=name not in chosen)
+        for name, location in zip(names, locations, strict=True)
     )
 
 

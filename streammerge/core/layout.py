@@ -131,11 +131,11 @@ def propose_pattern(names: Sequence[str]) -> str:
     """The pattern that a flat source seems to follow, from some names of its images.
 
     The longest ending that most of them share, from a `_` or `-` on, is not part of the identity; if they share none,
-    what follows the first such separator is not.
+    what follows the first such separator is not. An ending with a brace could not be written in a pattern.
     """
     stems = [name.rpartition(".")[0] for name in names]
     endings = Counter(stem[found.start() :] for stem in stems for found in re.finditer(r"[_-]", stem))
-    shared = [ending for ending, count in endings.items() if count * 2 > len(stems)]
+    shared = [ending for ending, count in endings.items() if count * 2 > len(stems) and not set("{}") & set(ending)]
     if shared:
         return f"{{identity}}{max(shared, key=len)}.{{ext}}"
     separators = Counter(found[0] for stem in stems if (found := re.search(r"[_-]", stem)))

@@ -1,0 +1,35 @@
+"""The verb `inspect` as a command."""
+
+import json
+import sys
+from typing import Any
+
+import click
+
+import streammerge
+from streammerge.cli.exits import DONE, run
+from streammerge.cli.options import options_of, progress_of, sources_of, with_s3, with_sources
+from streammerge.core.inspected_text import render_inspection
+
+
+@click.command()
+@with_sources
+@click.option(
+    "--duplicates", "noise", is_flag=True,
+    help="Also count equal contents under different identities (label noise), and list examples. "
+    "Takes 8 bytes of memory an image, and where there are any, a second listing.",
+)  # fmt: skip
+@with_s3
+def inspect(**given: Any) -> int:
+    """Say what is in prefixes, each and together, and what a merge would keep.
+
+    \b
+    Only lists. A flat prefix is counted by the layout that its names propose, unless you
+    say one.
+    """  # noqa: D301 - click reads the backspace: it keeps a paragraph's lines
+    sources, options = sources_of(given), options_of(given)
+    with progress_of(given, copying=False) as progress:
+        report = run(streammerge.inspect(sources, options, noise=given["noise"], progress=progress))
+    print(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))
+    sys.stdout.flush()
+    return DONE

@@ -1,0 +1,57 @@
+"""How many identities have how many images: a small counter, its quartiles and the bars to draw of it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+CAP = 1000  # identities with more images are counted as having so many: the counter stays small
+_EDGES = (1, 2, 3, 4, 5, 6, 11, 21, 51, 101, 201, 501, CAP)  # where each bar begins
+
+
+class Bar(NamedTuple):
+    """Identities that have from `low` to `high` images (None: or more)."""
+
+    low: int
+    high: int | None
+    identities: int
+
+    @property
+    def label(self) -> str:
+        """What stands beside the bar."""
+        if self.high is None:
+            return f"{self.low:,} or more"
+        return f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
+
+
+class Quartiles(NamedTuple):
+    """Of the identities, at least a quarter, a half, three quarters have so many images or fewer."""
+
+    lower: int
+    median: int
+    upper: int
+
+
+def quartiles(histogram: Mapping[int, int]) -> Quartiles:
+    """The quartiles by nearest rank, so that each is a number of images that occurs; all 0 where there is nothing."""
+    total = sum(histogram.values())
+    return Quartiles(*(_at_rank(histogram, -(-total * quarter // 4)) for quarter in (1, 2, 3)))
+
+
+def _at_rank(histogram: Mapping[int, int], rank: int) -> int:
+    passed = 0
+    for images in sorted(histogram):
+        passed += histogram[images]
+        if passed >= rank:
+            return images
+    return 0
+
+
+def bars(histogram: Mapping[int, int]) -> list[Bar]:
+    """The histogram in few bars, wider to the right, up to the last that is not empty."""
+    ends = [*(edge - 1 for edge in _EDGES[1:]), None]
+    found = [
+        Bar(low, high, sum(n for images, n in histogram.items() if low <= images and (high is None or images <= high)))
+        for low, high in zip(_EDGES, ends, strict=True)
+    ]
+    while found and not found[-1].identities:
+        found.pop()
+    return found
