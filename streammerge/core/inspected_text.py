@@ -30,7 +30,7 @@ def render_inspection(report: InspectionReport) -> str:
 
 
 def _prefix(prefix: PrefixReport) -> list[str]:
-    by = "proposed, from the names" if prefix.layout_proposed else prefix.layout_found
+    by = prefix.layout_found + (", layout proposed from the names" if prefix.layout_proposed else "")
     lower, median, upper = prefix.quartiles
     found = f"images in folders {prefix.in_folders:,}, deeper {prefix.nested:,}, loose {prefix.loose:,}"
     spread = f"{lower:,} / {median:,} / {upper:,} images (quartiles), {prefix.mean:,} on average"
@@ -66,12 +66,12 @@ def _bars(found: list[Bar]) -> list[str]:
 def _together(together: Together) -> list[str]:
     lines = [
         f"Together: {together.identities:,} identities, {together.shared_identities:,} of them in several prefixes",
-        f"  {together.renamed:,} images have a taken name: a merge renames them",
+        f"  images whose name is taken, to be renamed: {together.renamed:,}",
     ]
     for pair in together.overlaps:
-        names, contents = f"{pair.same_name:,} have the same name", f"{pair.same_content:,} the same content"
-        lines.append(f"  {pair.one} and {pair.other}: {pair.identities:,} identities shared")
-        lines.append(f"    of their images {names}, {contents}, {pair.same_name_and_content:,} both")
+        lines.append(f"  {pair.one} and {pair.other}: identities in both: {pair.identities:,}")
+        names, contents, both = pair.same_name, pair.same_content, pair.same_name_and_content
+        lines.append(f"    images of the same name: {names:,}, of the same content: {contents:,}, of both: {both:,}")
     return lines
 
 

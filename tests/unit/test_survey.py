@@ -80,8 +80,8 @@ def images(contents: dict[str, str]) -> dict[str, dict[str, str]]:
     return found
 
 
-@given(st.lists(CONTENTS, min_size=1, max_size=3), st.booleans())
-def test_what_a_merge_would_keep_is_what_it_decides(prefixes: list[dict[str, str]], ordered: bool) -> None:
+@given(prefixes=st.lists(CONTENTS, min_size=1, max_size=3), ordered=st.booleans())
+def test_what_a_merge_would_keep_is_what_it_decides(prefixes: list[dict[str, str]], *, ordered: bool) -> None:
     """At each threshold the numbers are those of the decisions, in whatever order the store lists."""
     seen = survey_of(prefixes, ordered=ordered)
     assert [(keep.identities, keep.images) for keep in seen.survey.keeps()] == [
@@ -213,12 +213,12 @@ def test_trouble_is_said() -> None:
         seen.survey.prefixes(proposed=[False, False]), seen.survey.together(), seen.survey.keeps(), None
     )  # fmt: skip
     for fault in (
-        "p has 1 images in no folder",
+        "p has 1 image in no folder",
         "p has 2 images in folders of folders",
-        "p has 1 images without a byte",
+        "p has 1 image without a byte",
         "p has RecordIO files at its root (train.rec)",
         "q has one image for each identity",
-        "1 identities have 2 images only together",
-        "1 images have a name that another image of their identity has",
+        "2 images only over several prefixes: 1 identity",
+        "names taken by another image of the identity: 1 image",
     ):
         assert any(sentence.startswith(fault) for sentence in said), (fault, said)
