@@ -1,10 +1,13 @@
 """What README.md shows is run, and what it lists is complete."""
 
+import contextlib
+import dataclasses
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,7 @@ from command import environment
 from seeding import new_bucket, put_all
 from servers import Server, connect
 from streammerge.cli.commands import commands
+from streammerge.core.inspected import InspectionReport, PrefixReport, Together
 
 README = Path(__file__).parent.parent.joinpath("README.md").read_text("utf-8")
 
@@ -30,6 +34,15 @@ def shell(seaweed: Server, tmp_path: Path) -> dict[str, str]:
     return environment(seaweed, PATH=path, TMPDIR=str(tmp_path))
 
 
+def bucket_of_the_examples(client: Any) -> str:
+    """The bucket that is named `bucket`, empty."""
+    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        new_bucket(client, "bucket")
+    for found in client.list_objects_v2(Bucket="bucket").get("Contents", ()):
+        client.delete_object(Bucket="bucket", Key=found["Key"])
+    return "bucket"
+
+
 def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
     """What a command prints. Fails unless it succeeds."""
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
@@ -46,6 +59,7 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
         "datasets/reidnet_v2_training_data/rekognition_set/": ["p1/b.jpg", "p3/a.jpg"],
     }
     put_all(client, bucket, {prefix + key: b"x" for prefix, keys in folders.items() for key in keys})
+    assert "at --min-images 2: 1 identities, 2 images" in run(["bash", "-euc", block("inspect")], shell, tmp_path)
     said = run(["bash", "-euc", block("job")], shell, tmp_path)
     assert "Total identities: 1" in said
     into = "datasets/reidnet_v3/rekognition_set/"
@@ -57,11 +71,20 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
 def test_the_python_example(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
     """The example of the API runs as it stands."""
     client = connect(seaweed)
-    bucket = new_bucket(client, "bucket")
-    put_all(client, bucket, {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     said = run([sys.executable, "-c", block("api")], shell, tmp_path)
     assert "Total images: 2" in said
     assert said.endswith("complete: True copied: 2\n")
+    client.close()
+
+
+def test_the_job_files(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
+    """The job that is shown can be planned, and the commands write one and merge it."""
+    client = connect(seaweed)
+    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    tmp_path.joinpath("shown.toml").write_text(block("job file"), "utf-8")
+    assert "Total images: 2" in run(["streammerge", "plan", "shown.toml"], shell, tmp_path)
+    assert "Copied:        2" in run(["bash", "-euc", block("save job")], shell, tmp_path)
     client.close()
 
 
@@ -71,12 +94,20 @@ def test_every_option_is_listed() -> None:
     listed = set(re.findall(r"(?<!-)--[a-z][a-z-]+", table)) | set(re.findall(r"`(-[a-z])`", table))
     taken = {
         name
-        for command in (commands.commands["merge"], commands.commands["plan"])
+        for command in (commands.commands[verb] for verb in ("merge", "plan", "inspect"))
         for parameter in command.params
         for name in parameter.opts
         if name.startswith("-")
     }
     assert listed == taken - {"--quiet", "--verbose"}  # listed by their short names
+
+
+def test_every_field_of_an_inspection_is_listed() -> None:
+    """What README.md says of the JSON of `inspect` names each field of it and of its prefixes."""
+    text = README[README.index("That of `inspect` has") : README.index("### Exit codes")]
+    fields = [field.name for kind in (InspectionReport, PrefixReport, Together) for field in dataclasses.fields(kind)]
+    unlisted = {"command", "requests", "seconds", "url"}  # as in the other reports
+    assert [name for name in fields if f"`{name}`" not in text and name not in unlisted] == []
 
 
 def test_the_blocks_of_commands_install_what_they_need() -> None:

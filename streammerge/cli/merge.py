@@ -9,6 +9,7 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.files import write_file
 from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render
@@ -48,6 +49,10 @@ def merge(**given: Any) -> int:
     help="Write every copy to make to this file, a line of JSON each.",
 )  # fmt: skip
 @click.option(
+    "--save-job", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the job to this file, for merge and plan to read.",
+)  # fmt: skip
+@click.option(
     "--price", "prices", multiple=True, metavar="KIND=USD",
     help="USD per 1,000 requests of a kind (copy, list, put, head, get), instead of the built-in price.",
 )  # fmt: skip
@@ -58,6 +63,10 @@ def plan(**given: Any) -> int:
     """
     job, options = job_of(given), options_of(given)
     prices = parse_prices(given["prices"])
+    if given["save_job"] is not None:
+        from streammerge.core.jobfile import write_job  # noqa: PLC0415 - --help need not read TOML
+
+        write_file(given["save_job"], write_job(job))
     with progress_of(given, copying=False) as progress:
         report = run(
             streammerge.plan(

@@ -1,9 +1,11 @@
 """Options that several verbs share, and what they make of them."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from streammerge.core.job import Collisions, Duplicates, IfExists, Job, Source, make_job, make_sources
 from streammerge.errors import UsageError
@@ -39,7 +41,7 @@ def _choice(values: Any) -> click.Choice[str]:
     return click.Choice(get_args(values))
 
 
-_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ...")
+_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ... | JOB.toml")
 _LAYOUT = click.option(
     "--layout", "layouts", multiple=True, metavar="[NAME=]LAYOUT",
     help="How the keys of a source spell the identity: 'folder' (the default) or a pattern of {identity}, {name}, "
@@ -47,7 +49,7 @@ _LAYOUT = click.option(
 )  # fmt: skip
 _JOB_OPTIONS = (
     _SOURCES,
-    click.option("--into", required=True, metavar="s3://BUCKET/PREFIX/", help="The destination."),
+    click.option("--into", metavar="s3://BUCKET/PREFIX/", help="The destination; required, unless a job file says it."),
     click.option(
         "--min-images", type=int, default=2, show_default=True,
         help="Keep identities with at least so many images over all sources.",
@@ -131,7 +133,17 @@ def _pick(given: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def job_of(given: dict[str, Any]) -> Job:
-    """The job that the options describe."""
+    """The job that the options describe, or a job file and the options beside it.
+
+    Raises UsageError where it cannot be read or is wrong.
+    """
+    if path := _job_file(given["sources"]):
+        from streammerge.core.jobfile import parse_job  # noqa: PLC0415 - --help need not read TOML
+
+        rules = {name: given[name] for name in _JOB if _was_said(name)}
+        return parse_job(_read(path), layouts=given["layouts"], into=given["into"], **rules)
+    if given["into"] is None:
+        raise click.MissingParameter(param_hint="'--into'", param_type="option")
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
 
 
@@ -145,8 +157,32 @@ def journal_of(given: dict[str, Any], job: Job) -> str | None:
 
 
 def sources_of(given: dict[str, Any]) -> tuple[Source, ...]:
-    """The sources that the options describe, for a verb that has no destination."""
+    """The sources that the options, or a job file, describe, for a verb that has no destination."""
+    if path := _job_file(given["sources"]):
+        from streammerge.core.jobfile import parse_sources  # noqa: PLC0415 - --help need not read TOML
+
+        return parse_sources(_read(path), layouts=given["layouts"])
     return make_sources(given["sources"], layouts=given["layouts"])
+
+
+def _job_file(sources: Sequence[str]) -> Path | None:
+    files = [text for text in sources if text.endswith(".toml") and "://" not in text]
+    if files and len(sources) > 1:
+        raise UsageError(f"{files[0]}: a job file has all sources; give it alone")
+    return Path(files[0]) if files else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read the job {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read the job {path}: it is not UTF-8") from error
+
+
+def _was_said(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def options_of(given: dict[str, Any]) -> Options:

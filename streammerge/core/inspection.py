@@ -29,7 +29,7 @@ def propose_layout(source: Source, sample: Sequence[Listed], folders: int) -> La
     """The layout that the names of a source propose that `looks_flat`; None if it does not. Arguments as there."""
     if looks_flat(source, sample, folders) is None:
         return None
-    return parse_layout(propose_pattern(_images(source, sample)))
+    return parse_layout(propose_pattern(_images(source, sample))).behind(source.layout.filter)
 
 
 def looks_mixed(source: Source, sample: Sequence[Listed], folders: int) -> str | None:
@@ -73,5 +73,6 @@ def looks_unlike(source: Source, sample: Sequence[Listed]) -> str | None:
 
 
 def _images(source: Source, sample: Sequence[Listed]) -> list[str]:
-    skip = len(source.location.prefix)
-    return [listed.key[skip:] for listed in sample if not not_an_image(listed.key, listed.size)]
+    skip, admits = len(source.location.prefix), source.layout.filter.admits
+    images = (listed.key[skip:] for listed in sample if not not_an_image(listed.key, listed.size))
+    return [below for below in images if admits(below)]

@@ -124,7 +124,7 @@ def make_sources(sources: Sequence[str], *, layouts: Mapping[str, str] | Sequenc
     named = [_split_name(text) for text in sources]
     locations = [parse_location(url) for _, url in named]
     names = [given or name for (given, _), name in zip(named, default_names(locations), strict=True)]
-    chosen = _layouts_by_name(layouts, names)
+    chosen = layouts_by_name(layouts, names)
     return tuple(
         Source(name, location, parse_layout(chosen.get(name, FOLDER.text)), assumed=name not in chosen)
         for name, location in zip(names, locations, strict=True)
@@ -136,7 +136,8 @@ def _split_name(text: str) -> tuple[str, str]:
     return (name, url) if separator and "://" not in name else ("", text)
 
 
-def _layouts_by_name(layouts: Mapping[str, str] | Sequence[str], names: Sequence[str]) -> dict[str, str]:
+def layouts_by_name(layouts: Mapping[str, str] | Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Layouts as `make_job` takes them, by name of the source. Raises UsageError where a name is not among those."""
     if isinstance(layouts, Mapping):
         pairs = list(layouts.items())
     else:

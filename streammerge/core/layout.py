@@ -6,19 +6,23 @@ Two kinds exist. `folder`: the first component is the identity, the rest, nested
 that fit; the name is the key's last component unless the pattern says `{name}`, which keeps the key's extension.
 """
 
+import dataclasses
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from streammerge.core.filter import ALL, Filter
 from streammerge.errors import UsageError
 
 # What torchvision.datasets.ImageFolder loads (IMG_EXTENSIONS in torchvision/datasets/folder.py).
 IMAGE_EXTENSIONS = frozenset({"jpg", "jpeg", "png", "ppm", "bmp", "pgm", "tif", "tiff", "webp"})
 RECORDIO_NAMES = frozenset({"train.rec", "train.idx", "train.lst"})
 
-Reason = Literal["not an image", "empty file", "folder marker", "not in a folder", "no identity", "pattern mismatch"]
+Reason = Literal[
+    "not an image", "empty file", "folder marker", "excluded", "not in a folder", "no identity", "pattern mismatch"
+]
 Place = tuple[str, str]  # identity, file name below it
 
 _FIELDS = {
@@ -36,14 +40,23 @@ class Layout:
     text: as the user writes it, `folder` or a pattern.
     sorted: whether keys in byte order come in the order of their identities, so that a listing can be joined
     while it is read. True of `folder`; a pattern need not keep the order (`ab1_face.png` < `ab_face.png`).
+    filter: what it does not let through has no place, being "excluded".
     """
 
     text: str
     sorted: bool
-    place: Callable[[str], Place | Reason]
+    place: Callable[[str], Place | Reason] = dataclasses.field(compare=False)  # follows from the others
+    filter: Filter = ALL
 
     def __str__(self) -> str:
         return self.text
+
+    def behind(self, chosen: Filter) -> "Layout":
+        """The same layout for what a filter lets through."""
+        if not chosen:
+            return self
+        place = self.place
+        return replace(self, place=lambda below: place(below) if chosen.admits(below) else "excluded", filter=chosen)
 
 
 def _in_folder(below: str) -> Place | Reason:

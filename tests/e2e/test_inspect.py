@@ -11,6 +11,7 @@ import pytest
 from command import Ended, streammerge
 from seeding import new_bucket, put_all
 from servers import Server, connect
+from stub_s3 import Answer, Asked, folders, refusal, stub_s3
 
 # Two prefixes with the faults of real ones: flat, nested, one image in each, a collision, a stale RecordIO file.
 _PHOTOS = {
@@ -174,3 +175,17 @@ def test_bad_input(home: World, sources: list[str], said: str) -> None:
     ended = streammerge("inspect", *(text.format(home.bucket) for text in sources), server=home.server)
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+def test_a_listing_that_fails_is_never_taken_for_its_end() -> None:
+    """Exit 1 and no report where a prefix that was there at first cannot be listed."""
+
+    def answer(asked: Asked) -> Answer:
+        if "delimiter" in asked.path:
+            return folders("one/ada/")
+        return refusal(403, "AccessDenied")
+
+    with stub_s3(answer) as server:
+        ended = streammerge("inspect", "s3://bucket/one/", "--json", server=server)
+    assert (ended.code, ended.report["exit_code"]) == (1, 1)
+    assert "stops the run" in ended.report["error"]
