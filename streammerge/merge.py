@@ -21,6 +21,7 @@ from streammerge.planfile import plan_file
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries, persist
+from streammerge.sampling import sampled
 from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
@@ -46,19 +47,24 @@ async def merge(
     """
     async with open_run(job, options, progress) as run, open_journal(journal, job, run.store) as record:
         run.past = record.history if record else None
-        async with Copying(run.store, job, run.tally, progress, options, judge=run, journal=record) as copying:
-
-            async def settle(decision: Decision) -> None:
-                for copy in decision.copies[:]:
-                    await copying.submit(copy, decision)
-
-            await run.decide_all(settle)
-            for decision in await copying.settled():
-                await settle(await run.decide_anew(decision))
+        with sampled(run.tally.throughput, lambda: run.tally.copied):
+            await _copy_all(run, Copying(run.store, job, run.tally, progress, options, judge=run, journal=record))
         report = run.report("merge")
         if record:
             record.ended(complete=report.complete)
         return report
+
+
+async def _copy_all(run: "Run", copying: Copying) -> None:
+    async with copying:
+
+        async def settle(decision: Decision) -> None:
+            for copy in decision.copies[:]:
+                await copying.submit(copy, decision)
+
+        await run.decide_all(settle)
+        for decision in await copying.settled():
+            await settle(await run.decide_anew(decision))
 
 
 async def plan(

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from streammerge.errors import UsageError
 
@@ -16,8 +17,18 @@ def write_file(path: Path, text: str) -> None:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def check_writable(path: Path) -> None:
-    """Raises UsageError where a file could not be written: said before the work, not after it."""
+def write_page(path: Path | None, report: Any) -> None:
+    """Write the page of a report, if a file is named for it. Raises UsageError where it cannot be written."""
+    if path is not None:
+        from streammerge.page import render_page  # noqa: PLC0415 - --help need not load it
+
+        write_file(path, render_page(report))
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises UsageError where a file that is named could not be written: said before the work, not after it."""
+    if path is None:
+        return
     folder = path.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"cannot write {path}: {folder} is no folder that may be written to")

@@ -8,7 +8,8 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DONE, run
-from streammerge.cli.options import options_of, progress_of, sources_of, with_s3, with_sources
+from streammerge.cli.files import check_writable, write_page
+from streammerge.cli.options import options_of, progress_of, sources_of, with_page, with_s3, with_sources
 from streammerge.core.inspected_text import render_inspection
 
 
@@ -19,6 +20,7 @@ from streammerge.core.inspected_text import render_inspection
     help="Also count equal contents under different identities (label noise), and list examples. "
     "Takes 8 bytes of memory an image, and where there are any, a second listing.",
 )  # fmt: skip
+@with_page
 @with_s3
 def inspect(**given: Any) -> int:
     """Say what is in prefixes, each and together, and what a merge would keep.
@@ -28,8 +30,10 @@ def inspect(**given: Any) -> int:
     say one.
     """  # noqa: D301 - click reads the backspace: it keeps a paragraph's lines
     sources, options = sources_of(given), options_of(given)
+    check_writable(given["html"])
     with progress_of(given, copying=False) as progress:
         report = run(streammerge.inspect(sources, options, noise=given["noise"], progress=progress))
     print(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))
     sys.stdout.flush()
+    write_page(given["html"], report)
     return DONE

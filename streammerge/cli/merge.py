@@ -9,21 +9,23 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
-from streammerge.cli.files import write_file
-from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
+from streammerge.cli.files import check_writable, write_file, write_page
+from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
 
 
-def _say(report: Report, *, as_json: bool) -> int:
-    print(json.dumps(report.to_json()) if as_json else render(report))
+def _say(report: Report, given: dict[str, Any]) -> int:
+    print(json.dumps(report.to_json()) if given["as_json"] else render(report))
     sys.stdout.flush()
+    write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
 
 
 @click.command()
 @with_job
+@with_page
 def merge(**given: Any) -> int:
     """Merge SOURCES into one destination.
 
@@ -37,13 +39,15 @@ def merge(**given: Any) -> int:
     130 / 143 interrupted.
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
+    check_writable(given["html"])
     with progress_of(given, copying=True) as progress:
         report = run(streammerge.merge(job, options, progress=progress, journal=journal_of(given, job)))
-    return _say(report, as_json=given["as_json"])  # after the bars have gone
+    return _say(report, given)  # after the bars have gone
 
 
 @click.command()
 @with_job
+@with_page
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path),
     help="Write every copy to make to this file, a line of JSON each.",
@@ -62,6 +66,7 @@ def plan(**given: Any) -> int:
     Lists and decides like merge; copies nothing.
     """
     job, options = job_of(given), options_of(given)
+    check_writable(given["html"])
     prices = parse_prices(given["prices"])
     if given["save_job"] is not None:
         from streammerge.core.jobfile import write_job  # noqa: PLC0415 - --help need not read TOML
@@ -73,4 +78,4 @@ def plan(**given: Any) -> int:
                 job, options, progress=progress, prices=prices, output=given["output"], journal=journal_of(given, job)
             )
         )
-    return _say(report, as_json=given["as_json"])
+    return _say(report, given)

@@ -124,6 +124,14 @@ def _taking(options: Sequence[Decorator]) -> Decorator:
 
 
 with_s3 = _taking([*_S3_OPTIONS, *_OUTPUT_OPTIONS])
+with_page = _taking(
+    [
+        click.option(
+            "--html", type=click.Path(dir_okay=False, path_type=Path),
+            help="Also write the report to this file, as a page for a browser; it needs no network.",
+        )
+    ]
+)  # fmt: skip
 with_sources = _taking([_SOURCES, _LAYOUT])
 with_job = _taking([*_JOB_OPTIONS, *_S3_OPTIONS, *_COPY_OPTIONS, *_OUTPUT_OPTIONS])
 

@@ -75,7 +75,10 @@ class Job:
     def fingerprint(self) -> str:
         """A digest of what the job is, in hex: all but `if_exists`, which may change from one run to the next."""
         what = [
-            [(source.name, str(source.location), str(source.layout)) for source in self.sources],
+            [
+                (source.name, str(source.location), str(source.layout), repr(source.layout.filter))
+                for source in self.sources
+            ],
             str(self.destination),
             [self.min_images, self.max_images, self.collisions, self.duplicates],
         ]

@@ -10,10 +10,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from streammerge.core.cost import Estimate
+from streammerge.core.histogram import CAP
 from streammerge.core.job import Job
 from streammerge.core.join import EXAMPLES, Census
 from streammerge.core.layout import RECORDIO_NAMES
 from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Conflict, Copy, Decision
+from streammerge.core.throughput import Sample, Throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Report:
     extra: objects at the destination that the plan does not want there.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
+    images_per_identity: identities that keep by their number of images, 1000 standing for that and more.
+    throughput: how many images were copied after how many seconds, in a bounded number of samples.
     """
 
     command: str
@@ -83,6 +87,8 @@ class Report:
     conflict_examples: list[str]
     extra_examples: list[str]
     recordio: list[str]
+    images_per_identity: dict[int, int] = field(default_factory=dict)
+    throughput: list[Sample] = field(default_factory=list)
     estimate: Estimate | None = None
 
     @property
@@ -122,6 +128,8 @@ class Tally:
     conflict_examples: list[str] = field(default_factory=list)
     extra_examples: list[str] = field(default_factory=list)
     recordio: list[str] = field(default_factory=list)
+    images_per_identity: Counter[int] = field(default_factory=Counter)
+    throughput: Throughput = field(default_factory=Throughput)
 
     def decided(self, decision: Decision) -> None:
         """Count what was decided about one identity."""
@@ -155,6 +163,7 @@ class Tally:
         kept = decision.named.kept
         self.identities += sign
         self.images += sign * len(kept)
+        self.images_per_identity[min(len(kept), CAP)] += sign
         self.multi_source += sign * (decision.sources > 1)
         for image, _, name in kept:
             self.bytes += sign * image.size
@@ -269,6 +278,8 @@ class Tally:
             conflict_examples=self.conflict_examples,
             extra_examples=self.extra_examples,
             recordio=self.recordio,
+            images_per_identity=dict(sorted((+self.images_per_identity).items())),  # without what was withdrawn
+            throughput=self.throughput.samples if estimate is None else [],
             estimate=estimate,
         )
 

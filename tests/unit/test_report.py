@@ -213,6 +213,8 @@ FIELDS = [
     "extra_examples",
     "recordio",
     "estimate",
+    "images_per_identity",
+    "throughput",
     "complete",
 ]
 

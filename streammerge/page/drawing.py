@@ -1,0 +1,54 @@
+"""Draws a page: the template by jinja2, which escapes whatever is put in, the charts by leather, as plain SVG.
+
+Strategy: leather writes colours and fonts into its SVG; the page's style sheet overrides them, so that they follow
+light, dark and paper. The picture gets a viewBox for its fixed size, so that it shrinks with the page.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import leather
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from streammerge.page.content import Chart, Content
+
+_WIDTH, _BAR, _LINE, _FRAME = 640, 30, 260, 70  # pixels: of a chart, a bar, a line's height, what goes around
+_SIZE = re.compile(r'<svg width="\d+" height="\d+"')
+
+
+def draw(content: Content) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["chart"] = _chart
+    environment.filters["path"] = json.dumps
+    return environment.get_template("page.html.j2").render(content=content)
+
+
+def _chart(chart: Chart) -> Markup:
+    drawn = leather.Chart()
+    if chart.line:
+        along, shown = chart.axes
+        drawn.add_line(chart.line)
+        drawn.add_x_axis(name=along, tick_formatter=_tick)
+        drawn.add_y_axis(name=shown, tick_formatter=_tick)
+        height = _LINE
+    else:
+        drawn.add_bars([(value, f"{label}: {value:,}") for label, value in chart.bars])
+        drawn.add_x_scale(0, max(1, *(value for _, value in chart.bars)))
+        drawn.add_x_axis(tick_formatter=_tick)
+        height = _BAR * len(chart.bars)
+    svg = drawn.to_svg(width=_WIDTH, height=height + _FRAME)
+    opening = f'<svg role="img" aria-label="{escape(chart.title)}" viewBox="0 0 {_WIDTH} {height + _FRAME}"'
+    return Markup(_SIZE.sub(opening, svg, count=1))  # noqa: S704 - leather and the line above escape all text
+
+
+def _tick(value: float, *_: object) -> str:
+    return f"{value:,g}"

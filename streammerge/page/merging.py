@@ -1,0 +1,133 @@
+"""The content of the page of a merge or a plan."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from streammerge.core.rendering import human_bytes, human_time
+from streammerge.core.report import Report
+from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, histogram, key
+
+
+def merging_content(report: Report) -> Content:
+    """What stands on it."""
+    figures = Figures(report.to_json())
+    title = "Merge plan" if report.command == "plan" else "Merge"
+    warnings = []
+    if report.recordio:
+        names = ", ".join(name.rpartition("/")[2] for name in report.recordio)
+        warnings.append(f"{names} at the destination: a trainer would read RecordIO files instead of the folders")
+    sections = [
+        Section("In all", facts=_headline(report, figures)),
+        Section("From where", facts=[("Into", key(report.destination))], tables=[_sources(report, figures)]),
+        Section(
+            "Images of an identity",
+            charts=[histogram(report.images_per_identity)] if report.images_per_identity else [],
+        ),
+        _overlap(report, figures),
+        _left_out(report, figures),
+        Section("Copies over time", charts=_throughput(report)),
+        _failures(report, figures),
+        Section(
+            "Conflicts", tables=_keys("Planned keys that hold something else, left alone", report.conflict_examples)
+        ),
+        Section("At the destination, outside the plan", tables=_keys("Left alone, such as", report.extra_examples)),
+        Section("Requests to S3", facts=[(kind, figures("requests", kind)) for kind in sorted(report.requests)]),
+    ]
+    verdict = "complete" if report.complete else "incomplete"
+    return Content(title, verdict, report.complete, warnings, sections)
+
+
+def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
+    facts = [
+        ("identities", figures("identities")),
+        ("images", figures("images")),
+        ("in size", figures("bytes", form=human_bytes)),
+        ("already there", figures("already_present")),
+    ]
+    if report.estimate is None:
+        facts += [
+            ("copied", figures("copied")),
+            ("copied, in size", figures("bytes_copied", form=human_bytes)),
+            ("failed", figures("failed")),
+            ("time", figures("seconds", form=human_time)),
+        ]
+    else:
+        facts += [
+            ("to copy", figures("not_attempted")),
+            ("to copy, in size", figures("bytes_to_copy", form=human_bytes)),
+            ("estimated cost", figures("estimate", "usd", form=lambda usd: f"${usd:,.2f}")),
+            ("estimated time", figures("estimate", "seconds", form=human_time)),
+        ]
+    return [*facts, ("conflicts", figures("conflicts")), ("outside the plan", figures("extra"))]
+
+
+def _sources(report: Report, figures: Figures) -> Table:
+    return Table(
+        ["Source", "Prefix", "Layout", "Objects", "Images"],
+        [
+            [
+                source.name,
+                key(source.url),
+                key(source.layout),
+                figures("sources", number, "objects"),
+                figures("sources", number, "images"),
+            ]
+            for number, source in enumerate(report.sources)
+        ],
+    )
+
+
+def _overlap(report: Report, figures: Figures) -> Section:
+    return Section(
+        "Overlap of the sources",
+        facts=[
+            ("identities of a single source", figures("single_source")),
+            ("of several", figures("multi_source")),
+            ("images that were there twice", figures("duplicates")),
+            ("renamed, their name being taken", figures("renamed")),
+        ],
+        charts=[Chart("Identities kept", [("single source", report.single_source), ("several", report.multi_source)])],
+    )
+
+
+def _left_out(report: Report, figures: Figures) -> Section:
+    rows: list[list[Cell]] = [
+        [source.name, reason, figures("sources", number, "ignored", reason), key(source.examples[reason][0])]
+        for number, source in enumerate(report.sources)
+        for reason in source.ignored
+    ]
+    return Section(
+        "Left out",
+        facts=[
+            ("identities with too few images", figures("skipped_too_few")),
+            ("with too many", figures("skipped_too_many")),
+            ("duplicate images", figures("duplicates")),
+            ("images dropped in collisions", figures("dropped")),
+        ],
+        tables=[Table(["Source", "Ignored", "Objects", "Such as"], rows)] if rows else [],
+    )
+
+
+def _throughput(report: Report) -> list[Chart]:
+    rates = [
+        (after.seconds, (after.copied - before.copied) / (after.seconds - before.seconds))
+        for before, after in pairwise(report.throughput)
+        if after.seconds > before.seconds
+    ]
+    drawable = len(rates) > 1 and any(rate for _, rate in rates)
+    return [Chart("Copies a second", line=rates, axes=("seconds", "copies a second"))] if drawable else []
+
+
+def _failures(report: Report, figures: Figures) -> Section:
+    if not report.failed:
+        return Section("Failures")
+    return Section(
+        "Failures",
+        facts=[("images that were not copied", figures("failed"))],
+        tables=[Table(["Key", "Code", "Why"], [[key(f.key), key(f.code), key(f.reason)] for f in report.failures])],
+        notes=["Nothing of what was done is lost: run the same command again to try the rest."],
+    )
+
+
+def _keys(head: str, keys: Sequence[str]) -> list[Table]:
+    return [Table([head], [[key(name)] for name in keys])] if keys else []
