@@ -50,7 +50,9 @@ class _Server:
 
 
 @contextlib.asynccontextmanager
-async def _served(*writes: bytes, close: bool = False) -> AsyncIterator[_Server]:
+async def _served(
+    *writes: bytes, close: bool = False, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[_Server]:
     """A server that answers every request with these writes, and closes then or waits for the next."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,15 +66,19 @@ async def _served(*writes: bytes, close: bool = False) -> AsyncIterator[_Server]
                 return
 
     server = _Server(serve)
-    async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
-        server.root = URL(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    try:
+        listens = await asyncio.start_server(server, host, port)
+    except OSError as error:
+        pytest.skip(f"no {host} on this machine: {error}")
+    async with listens:
+        server.root = URL.build(scheme="http", host=host, port=listens.sockets[0].getsockname()[1])
         yield server
 
 
 async def _send(
     wire: Wire, server: _Server, *, method: str = "PUT", patience: float = _BOUND, etag: str = "e"
 ) -> Answer:
-    headers = {"host": server.root.authority, "x-amz-copy-source-if-match": etag}
+    headers = {"host": server.root.host_port_subcomponent or "", "x-amz-copy-source-if-match": etag}
     async with asyncio.timeout(_BOUND):
         return await wire.send(method, server.root, "/bucket/a%2Bb?x=%7E", headers, patience=patience)
 
@@ -86,7 +92,7 @@ async def test_the_head_goes_out_as_it_is(method: str, length: bytes) -> None:
     """The target and the headers are on the wire byte for byte; a PUT says that it has no body."""
     async with _served(_OK) as server, _wire() as wire:
         answer = await _send(wire, server, method=method)
-    host = server.root.authority.encode()
+    host = (server.root.host_port_subcomponent or "").encode()
     first = method.encode() + b" /bucket/a%2Bb?x=%7E HTTP/1.1\r\n"
     assert server.heads == [first + b"host: " + host + b"\r\nx-amz-copy-source-if-match: e\r\n" + length + b"\r\n"]
     assert (answer.status, answer.headers["content-length"], answer.body) == (200, "4", b"body")
@@ -170,7 +176,7 @@ async def test_nobody_listens() -> None:
     async with _served() as server:
         pass
     async with _wire() as wire:
-        with pytest.raises(OSError, match=re.escape(server.root.authority)):
+        with pytest.raises(OSError, match=re.escape(f"{server.root.host}:{server.root.port}")):
             await _send(wire, server)
 
 
@@ -192,3 +198,35 @@ async def test_a_line_break_in_a_header(etag: str) -> None:
         with pytest.raises(ObjectError):
             await _send(wire, server, etag=etag)
     assert server.heads == []
+
+
+async def test_ipv6() -> None:
+    """An address in brackets is a host like any other."""
+    async with _served(_OK, host="::1") as server, _wire() as wire:
+        assert (await _send(wire, server)).body == b"body"
+    assert b"\r\nhost: [::1]:" in server.heads[0]
+
+
+async def test_connections_are_spread_over_the_addresses_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that stands for two addresses has its connections on both."""
+    async with _served(b"", host="127.0.0.1") as one:
+        assert one.root.port is not None
+        async with _served(b"", host="127.0.0.2", port=one.root.port) as other, _wire() as wire:
+
+            async def resolve(_: object, host: str, port: int = 0, family: object = 0) -> list[dict[str, object]]:  # noqa: ARG001 - aiohttp's signature
+                return [
+                    {"hostname": host, "host": address, "port": port, "family": 2, "proto": 0, "flags": 0}
+                    for address in ("127.0.0.1", "127.0.0.2")
+                ]
+
+            monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
+            root = URL.build(scheme="http", host="store.test", port=one.root.port)
+            asking = [
+                asyncio.create_task(wire.send("GET", root, "/", {"host": "store.test"}, patience=_BOUND))
+                for _ in range(8)
+            ]
+            await _until(lambda: len(one.heads) + len(other.heads) == 8)
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
+            assert (len(one.heads), len(other.heads)) == (4, 4)

@@ -20,6 +20,7 @@ class MemoryStore:
         self._buckets = buckets
         self._sizes = sizes
         self.pages = 0
+        self.starts: set[str] = set()  # where listings began
 
     async def list_page(self, location: Location, *, after: str = "", token: str | None = None) -> Page:
         """The next page of a prefix; empty pages that are not the last are allowed by S3, and come here too."""
@@ -29,6 +30,7 @@ class MemoryStore:
         number, start = map(int, token.split()) if token else (0, 0)
         end = start + self._sizes[number % len(self._sizes)]
         self.pages += 1
+        self.starts.add(after)
         return Page(below[start:end], [], f"{number + 1} {end}" if end < len(below) else None)
 
 
