@@ -212,9 +212,9 @@ FIELDS = [
     "conflict_examples",
     "extra_examples",
     "recordio",
-    "estimate",
     "images_per_identity",
     "throughput",
+    "estimate",
     "complete",
 ]
 
