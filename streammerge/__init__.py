@@ -8,11 +8,13 @@ from streammerge.core.inspected_text import render_inspection
 from streammerge.core.job import Job, Source, make_job, make_sources
 from streammerge.core.keys import Location, parse_location
 from streammerge.core.layout import Layout, parse_layout
+from streammerge.core.pulled import PullReport, render_pull
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
 from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
+from streammerge.pull import pull
 from streammerge.s3.options import Options
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Layout",
     "Location",
     "Options",
+    "PullReport",
     "Report",
     "RunError",
     "Source",
@@ -34,6 +37,8 @@ __all__ = [
     "parse_layout",
     "parse_location",
     "plan",
+    "pull",
     "render",
     "render_inspection",
+    "render_pull",
 ]

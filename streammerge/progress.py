@@ -49,10 +49,10 @@ class Bars(Progress):
     bar shows count and rate alone.
     """
 
-    def __init__(self, *, copying: bool) -> None:
+    def __init__(self, *, copying: bool, title: str = "Copying") -> None:
         self._listing = tqdm(desc="Listing", unit=" keys", unit_scale=True, dynamic_ncols=True, leave=False)
         self._copying = (
-            tqdm(desc="Copying", unit=" images", position=1, dynamic_ncols=True, leave=False) if copying else None
+            tqdm(desc=title, unit=" images", position=1, dynamic_ncols=True, leave=False) if copying else None
         )
         self._planned = self._throttled = self._failed = 0
 
@@ -146,10 +146,10 @@ class VerboseLines(Lines):
         self.note(f"Trying again: {error}")
 
 
-def watch(*, copying: bool, quiet: bool = False, verbose: bool = False) -> Progress:
+def watch(*, copying: bool, title: str = "Copying", quiet: bool = False, verbose: bool = False) -> Progress:
     """Lines if verbose, nothing if quiet; else bars where stderr is a terminal and warnings where it is not."""
     if verbose:
         return VerboseLines()
     if quiet:
         return Progress()
-    return Bars(copying=copying) if sys.stderr.isatty() else Lines()
+    return Bars(copying=copying, title=title) if sys.stderr.isatty() else Lines()

@@ -37,7 +37,8 @@ _HOW = (
 )
 
 
-def _choice(values: Any) -> click.Choice[str]:
+def choice(values: Any) -> click.Choice[str]:
+    """One of the values of a Literal."""
     return click.Choice(get_args(values))
 
 
@@ -57,15 +58,15 @@ _JOB_OPTIONS = (
     click.option("--max-images", type=int, help="Keep identities with at most so many images over all sources."),
     _LAYOUT,
     click.option(
-        "--collisions", type=_choice(Collisions), default="rename", show_default=True,
+        "--collisions", type=choice(Collisions), default="rename", show_default=True,
         help="Different images of one name: keep both, keep the first source's, or stop.",
     ),
     click.option(
-        "--duplicates", type=_choice(Duplicates), default="name", show_default=True,
+        "--duplicates", type=choice(Duplicates), default="name", show_default=True,
         help="Count an image once if name and content are the same, if the content is, or never.",
     ),
     click.option(
-        "--if-exists", type=_choice(IfExists), default="skip-same", show_default=True,
+        "--if-exists", type=choice(IfExists), default="skip-same", show_default=True,
         help="A target that holds something else is left alone and reported, overwritten, or stops the run.",
     ),
 )  # fmt: skip
@@ -74,11 +75,11 @@ _S3_OPTIONS = (
     click.option("--region", help="The region of the buckets; found out if left away."),
     click.option("--profile", help="A profile of ~/.aws/config."),
     click.option(
-        "--listing-order", type=_choice(ListingOrder), default="auto", show_default=True,
+        "--listing-order", type=choice(ListingOrder), default="auto", show_default=True,
         help="Whether the store lists keys in UTF-8 byte order. 'auto' trusts Amazon alone; 'any' reads every "
         "listing to its end before anything is decided, and needs memory for all of it.",
     ),
-    click.option("--concurrency", type=int, default=1024, show_default=True, help="Copies in flight, at most."),
+    click.option("--concurrency", type=int, default=1024, show_default=True, help="Requests in flight, at most."),
     click.option("--attempts", type=int, default=10, show_default=True, help="Tries of one request."),
     click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one request."),
 )  # fmt: skip
@@ -90,11 +91,11 @@ _COPY_OPTIONS = (
     click.option("--no-journal", is_flag=True, help="Record nothing."),
     click.option("--max-failures", type=int, help="Stop once more objects than that have failed."),
     click.option("--storage-class", metavar="CLASS", help="Of the copies, such as INTELLIGENT_TIERING."),
-    click.option("--encryption", type=_choice(Encryption), help="Of the copies, if not the bucket's default."),
+    click.option("--encryption", type=choice(Encryption), help="Of the copies, if not the bucket's default."),
     click.option("--kms-key", metavar="ID", help="The key to encrypt the copies with."),
-    click.option("--acl", type=_choice(Acl), help="Of the copies, if not the bucket's default."),
+    click.option("--acl", type=choice(Acl), help="Of the copies, if not the bucket's default."),
     click.option(
-        "--tags", type=_choice(Tags), default="copy", show_default=True,
+        "--tags", type=choice(Tags), default="copy", show_default=True,
         help="Whether tags travel with the objects; copying them needs permissions of its own.",
     ),
     click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
@@ -198,6 +199,6 @@ def options_of(given: dict[str, Any]) -> Options:
     return Options(**_pick(given, _HOW))
 
 
-def progress_of(given: dict[str, Any], *, copying: bool) -> Progress:
+def progress_of(given: dict[str, Any], *, copying: bool, title: str = "Copying") -> Progress:
     """What shows how far it is."""
-    return watch(copying=copying, quiet=given["quiet"], verbose=given["verbose"])
+    return watch(copying=copying, title=title, quiet=given["quiet"], verbose=given["verbose"])

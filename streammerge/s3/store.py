@@ -1,4 +1,4 @@
-"""S3 as the rest of streammerge sees it: probe a prefix, list a page, copy an object.
+"""S3 as the rest of streammerge sees it: probe a prefix, list a page, copy an object, get one.
 
 Strategy: LIST and CopyObject are signed and sent here, over one aiohttp session, because there are millions of them;
 everything rare goes through botocore. A method sends one request and says by its exception what became of it;
@@ -26,6 +26,7 @@ from streammerge.errors import (
 )
 from streammerge.s3 import failures
 from streammerge.s3.connection import Address, Connection, connect, first_page, rare
+from streammerge.s3.download import Write, download
 from streammerge.s3.multipart import MultipartCopy
 from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
@@ -205,6 +206,14 @@ class S3Store:
                     found=found.listed,
                 ) from error
 
+    async def get(self, location: Location, key: str, *, size: int, etag: str, write: Write) -> None:
+        """GET an object as it was listed, and `write` its body piece by piece; what came is checked, as far as it can.
+
+        Raises ChangedError where the object is not what was listed (any more), DeniedError, ObjectError,
+        TransientError, RunError, and what `write` raises.
+        """
+        await download(self._connection, location.bucket, key, size=size, etag=etag, write=write, refused=self._refused)
+
     async def _check_encrypted(self, copy: Copy, source: Location, destination: Location) -> None:
         if await self.etags_are_md5(copy, source, destination):
             raise ChangedError(
@@ -221,6 +230,10 @@ class S3Store:
         MD5: that finds differences where there are none, but never overlooks one.
         """
         return await self._is_md5(destination.bucket, copy.target) and await self._is_md5(source.bucket, copy.key)
+
+    async def etag_is_md5(self, location: Location, key: str) -> bool:
+        """Whether the ETag of one object is an MD5 of its content; as for `etags_are_md5`."""
+        return await self._is_md5(location.bucket, key)
 
     async def _is_md5(self, bucket: str, key: str) -> bool:
         try:

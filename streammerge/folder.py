@@ -1,0 +1,291 @@
+"""A directory into which files are put, and beside which nothing is.
+
+Strategy: the directory is opened once, and from there on every name is looked up relative to the folder that was
+opened before it, component by component, with O_NOFOLLOW. So no link inside the directory, not even one that is put
+there while a run goes on, leads a write out of it: a path is not checked and then opened, its opening is the check.
+What is written has a temporary name in the directory itself until it is whole, and is then renamed, which replaces a
+link under the final name and never follows it.
+
+Nothing is synced to the disk file by file: that costs a thousand times what a small file does. A crash of the machine,
+not of the process, may so leave files short, which the next run's check of sizes finds, or very rarely with holes,
+which `--check md5` finds.
+
+File operations are done at once while the file system answers in microseconds (of 20,000 small files a thread for each
+takes half as long again, aiofiles three times as long), and in threads where it takes longer, as over a network.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import itertools
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from streammerge.core.keys import printable
+from streammerge.core.local import TEMPORARY, FileSystem, Found
+from streammerge.errors import IncompleteError, ObjectError, StreamMergeError, UsageError
+
+T = TypeVar("T")
+_AT_ONCE = 256 * 1024  # bytes gathered before they are written
+_SLOW = 0.002  # seconds of an operation above which threads are worth their cost
+_THREADS = 32
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# What concerns every file, and not the one that is written
+_FATAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE})
+
+
+class Folder:
+    """An open directory. `with open_folder(…)` is how to have one."""
+
+    def __init__(self, path: Path, root: int) -> None:
+        self.path = path
+        self.file_system = FileSystem()
+        self._root = root
+        self._numbers = itertools.count()
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
+        self._usual = 0.0  # seconds of an operation, averaged
+
+    def close(self) -> None:
+        """Wait for what threads still do, and let go."""
+        self._threads.shutdown()
+        os.close(self._root)
+
+    def free(self) -> tuple[int, int, int]:
+        """Bytes and files that still fit, and the bytes of a block."""
+        found = os.statvfs(self._root)
+        files = found.f_favail if found.f_files else 1 << 62  # some file systems do not count
+        return found.f_bavail * found.f_frsize, files, found.f_frsize
+
+    def walk(self) -> Iterator[Found]:
+        """All files in the directory; no link is followed. Raises UsageError where a folder cannot be read."""
+        with _telling(self.path):
+            yield from self._walk(os.dup(self._root), "")
+
+    def _walk(self, opened: int, below: str) -> Iterator[Found]:
+        try:
+            with os.scandir(opened) as entries:
+                for entry in entries:
+                    path = below + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from self._walk(os.open(entry.name, _OPEN_FOLDER, dir_fd=opened), path + "/")
+                        continue
+                    info = entry.stat(follow_symlinks=False)
+                    identity, _, name = path.partition("/") if below else ("", "", path)
+                    size = info.st_size if stat.S_ISREG(info.st_mode) else -1
+                    yield Found(identity, name, size, info.st_mtime)
+        finally:
+            os.close(opened)
+
+    def classes(self) -> list[str]:
+        """The folders that ImageFolder takes for classes, in no order; it follows links."""
+        with os.scandir(self._root) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
+
+    def remove(self, name: str) -> None:
+        """Remove a file at the top. Raises UsageError where it cannot be."""
+        with _telling(self.path / name):
+            os.unlink(name, dir_fd=self._root)
+
+    async def md5(self, path: str) -> str:
+        """The MD5 of a file, in hex digits; empty if it cannot be read."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._md5, path)
+
+    def _md5(self, path: str) -> str:
+        try:
+            with self._opened(path) as (folder, name):
+                file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+            with os.fdopen(file, "rb") as body:
+                return hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        except OSError:
+            return ""
+
+    @contextlib.contextmanager
+    def _opened(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+        """The folder that a path lies in, opened, and the path's last component."""
+        *folders, name = path.split("/")
+        opened = os.dup(self._root)
+        try:
+            for folder in folders:
+                below = _descend(opened, folder, make=make)
+                os.close(opened)
+                opened = below
+            yield opened, name
+        finally:
+            os.close(opened)
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """Do a file operation, here if it is likely to take no time, else in a thread."""
+        if self._usual > _SLOW:
+            result, took = await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
+        else:
+            result, took = _timed(work)
+        self._usual += (took - self._usual) / 64
+        return result
+
+    def create(self) -> tuple[str, int]:
+        """A new file under a temporary name: the name, and the file opened."""
+        name = f"{TEMPORARY}{os.getpid()}-{next(self._numbers)}"
+        return name, os.open(name, _NEW, 0o666, dir_fd=self._root)
+
+    def rename(self, temporary: str, path: str) -> None:
+        """Give a file that is whole its final name, making the folders above it."""
+        with self._opened(path, make=True) as (folder, name):
+            os.replace(temporary, name, src_dir_fd=self._root, dst_dir_fd=folder)
+
+    def discard(self, temporary: str) -> None:
+        """Remove a file that is not whole, if it is there."""
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=self._root)
+
+
+def _descend(opened: int, folder: str, *, make: bool) -> int:
+    try:
+        return os.open(folder, _OPEN_FOLDER, dir_fd=opened)
+    except FileNotFoundError:
+        if not make:
+            raise
+    with contextlib.suppress(FileExistsError):  # another thread was quicker
+        os.mkdir(folder, dir_fd=opened)
+    return os.open(folder, _OPEN_FOLDER, dir_fd=opened)
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    start = time.perf_counter()
+    return work(), time.perf_counter() - start
+
+
+class Arrival:
+    """A file on its way: `write` its pieces, then `place` it, or `discard` it."""
+
+    def __init__(self, folder: Folder, path: str) -> None:
+        self._folder = folder
+        self._path = path
+        self._pieces: list[bytes] = []
+        self._held = 0  # bytes
+        self._temporary = ""
+        self._file = -1
+
+    async def write(self, piece: bytes) -> None:
+        """Take a piece; small files are written in one go, at the end."""
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held >= _AT_ONCE:
+            await self._do(self._flush)
+
+    async def place(self) -> None:
+        """Give the file its final name.
+
+        Raises ObjectError where that name is not to be had, IncompleteError where no file can be written any more.
+        """
+        await self._do(self._finish)
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        self._close()
+        if self._temporary:
+            self._folder.discard(self._temporary)
+
+    async def _do(self, work: Callable[[], None]) -> None:
+        try:
+            await self._folder.do(work)
+        except OSError as error:
+            raise _meaning(self._path, error) from error
+
+    def _flush(self) -> None:
+        if self._file < 0:
+            self._temporary, self._file = self._folder.create()
+        rest = memoryview(b"".join(self._pieces))
+        while rest:
+            rest = rest[os.write(self._file, rest) :]
+        self._pieces.clear()
+        self._held = 0
+
+    def _finish(self) -> None:
+        self._flush()
+        self._close()
+        self._folder.rename(self._temporary, self._path)
+        self._temporary = ""
+
+    def _close(self) -> None:
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+
+def _meaning(path: str, error: OSError) -> StreamMergeError:
+    if error.errno in _FATAL:
+        return IncompleteError(
+            f"cannot write {printable(path)!r}: {error.strerror}. What was pulled before stays; mend that, "
+            "and run the same command again to go on"
+        )
+    reason = error.strerror or type(error).__name__
+    if error.errno in (errno.ELOOP, errno.ENOTDIR):
+        reason = "something in its way is a link or a file, not a folder, and nothing is written through links"
+    code = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return ObjectError(f"cannot write {printable(path)!r}: {reason}", code=code)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> Iterator[Folder]:
+    """Open a directory for one run alone, making it if need be; if it is still empty then, it is removed at the end.
+
+    Files that an earlier run left unfinished are removed. Raises UsageError where it cannot be made, read or written.
+    """
+    with _telling(path):
+        made = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    folder = Folder(path, root)
+    try:
+        _lock(path, root)
+        with _telling(path):
+            with os.scandir(root) as entries:
+                unfinished = [entry.name for entry in entries if entry.name.startswith(TEMPORARY)]
+            for name in unfinished:
+                folder.discard(name)
+            folder.file_system = _examine(folder, root)
+        yield folder
+    finally:
+        folder.close()
+        if made:
+            with contextlib.suppress(OSError):  # it has something in it
+                path.rmdir()
+
+
+def _lock(path: Path, root: int) -> None:
+    try:
+        fcntl.flock(root, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(f"another pull is at work in {path}: let it end first") from error
+    except OSError:
+        return  # a file system that has no locks
+
+
+def _examine(folder: Folder, root: int) -> FileSystem:
+    """Try how names are taken, and whether files can be made at all."""
+    name, file = folder.create()
+    os.close(file)
+    try:
+        os.stat(name.upper(), dir_fd=root, follow_symlinks=False)
+    except FileNotFoundError:
+        return FileSystem(tells_case=True, backslash_separates=os.sep == "\\")
+    else:
+        return FileSystem(tells_case=False, backslash_separates=os.sep == "\\")
+    finally:
+        folder.discard(name)
+
+
+@contextlib.contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot use {path}: {error.strerror}") from error

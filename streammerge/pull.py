@@ -1,0 +1,262 @@
+"""The verb `pull`: a merged set onto a training machine, checked, resumable, and without RecordIO.
+
+Strategy: everything is listed before anything is written, into a catalogue on disk, so that what is missing, what does
+not belong, and whether it all fits are known first. Then the images that are missing are downloaded, identity by
+identity.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streammerge.catalogue import Catalogue
+from streammerge.core.inspection import looks_flat
+from streammerge.core.job import Source
+from streammerge.core.join import Census, Identity, Listing
+from streammerge.core.keys import Location
+from streammerge.core.layout import FOLDER, RECORDIO_NAMES
+from streammerge.core.local import Check, Found, Paths, RecordIO, Refused, Wanted, judge
+from streammerge.core.pulled import EXAMPLES, PullReport
+from streammerge.core.rendering import human_bytes
+from streammerge.core.report import Failure
+from streammerge.downloading import Downloading
+from streammerge.errors import RunError, S3Error, UsageError, unwrap
+from streammerge.folder import Folder, open_folder
+from streammerge.progress import Progress
+from streammerge.s3.options import Options
+from streammerge.s3.retry import Retries, persist
+from streammerge.scanning import RANGES, scan
+
+if TYPE_CHECKING:
+    from streammerge.s3.store import S3Store
+
+_DEFAULTS = Options()
+_SILENT = Progress()
+_FILES = 1000  # of the directory, noted at a time
+_COMPARED = 64  # images whose files are read at once
+
+
+async def pull(
+    location: Location,
+    directory: Path,
+    options: Options = _DEFAULTS,
+    *,
+    check: Check = "size",
+    recordio: RecordIO = "remove",
+    sample: int | None = None,
+    progress: Progress = _SILENT,
+) -> PullReport:
+    """Bring the images below a prefix into a directory, as `identity/name`.
+
+    An image that is there, and right, is not downloaded again; what else is there is reported and left alone.
+
+    check: what proves that a file is right, its size and age, or its MD5 (where ETags are none, size and age).
+    recordio: what becomes of train.rec, train.idx and train.lst in the directory, which a trainer would read instead.
+    sample: of so many identities only, the same ones every time.
+
+    Raises UsageError where the input is wrong (nothing was written then), RunError where the prefix has no image or
+    they do not fit, IncompleteError where the run stopped half-way.
+    """
+    if sample is not None and sample < 1:
+        raise UsageError("--sample must be at least 1 identity")
+    started = time.monotonic()
+    report = PullReport(url=str(location), directory=str(directory), sample=sample)
+    async with _open(options) as store:
+        await _probe(store, location)
+        with open_folder(directory) as folder, Catalogue() as catalogue:
+            run = _Run(store, location, folder, catalogue=catalogue, report=report, progress=progress)
+            await run.look(sample)
+            run.make_ready(recordio)
+            await run.fetch(check)
+            run.conclude()
+    report.requests = dict(store.requests)
+    report.seconds = round(time.monotonic() - started, 3)
+    return report
+
+
+@asynccontextmanager
+async def _open(options: Options) -> AsyncIterator["S3Store"]:
+    from streammerge.s3.store import open_store  # noqa: PLC0415 - botocore takes longer to load than --help may
+
+    try:
+        async with open_store(options) as store:
+            yield store
+    except BaseExceptionGroup as group:
+        raise unwrap(group) from group
+
+
+async def _probe(store: "S3Store", location: Location) -> None:
+    page = await store.probe(location, delimiter="/")
+    if not page.objects and not page.prefixes and page.token is None:
+        raise _nothing(location)
+    if problem := looks_flat(Source("pulled", location), page.objects, len(page.prefixes)):
+        raise UsageError(f"{problem.splitlines()[0]}\nMerge it into folders first, with that layout")
+
+
+def _nothing(location: Location) -> RunError:
+    return RunError(
+        f"{location} holds no images yet, so there is nothing to pull. To make the merged set, run\n"
+        f"  streammerge merge s3://BUCKET/FIRST/ s3://BUCKET/SECOND/ --into {location} --min-images 2\n"
+        "with the prefixes of its sources, and then this command again"
+    )
+
+
+class _Run:
+    """One pull."""
+
+    def __init__(
+        self,
+        store: "S3Store",
+        location: Location,
+        folder: Folder,
+        *,
+        catalogue: Catalogue,
+        report: PullReport,
+        progress: Progress,
+    ) -> None:
+        self._store = store
+        self._location = location
+        self._folder = folder
+        self._catalogue = catalogue
+        self._report = report
+        self._progress = progress
+        self._retries = Retries(store.options.attempts)
+
+    async def look(self, sample: int | None) -> None:
+        """Note what is at the prefix and what is in the directory. Raises RunError if the prefix has no image."""
+        census = Census()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._walk())
+            group.create_task(self._list(census))
+        self._progress.listing_done()
+        report = self._report
+        ignored = dict(sorted(census.reasons.items()))
+        for key in census.examples.get("no identity", ()):  # an absolute path
+            report.refuse(Refused(key, "an empty name between two slashes"))
+        report.refused += ignored.pop("no identity", 0) - len(census.examples.get("no identity", ()))
+        report.ignored = ignored
+        report.all_identities = self._catalogue.statistics().identities
+        if not report.all_identities and not report.refused:
+            raise _nothing(self._location)
+        if sample is not None:
+            self._catalogue.sample(sample)
+        report.wanted = self._catalogue.statistics().images
+
+    async def _list(self, census: Census) -> None:
+        paths = Paths(self._folder.file_system)
+
+        async def note(identity: Identity) -> None:
+            placed = list(paths.place(identity))
+            for each in placed:
+                if isinstance(each, Refused):
+                    self._report.refuse(each)
+            self._catalogue.add(identity.name, [each for each in placed if isinstance(each, Wanted)])
+
+        ordered = self._store.promises_order(self._location)
+        listing = Listing(self._location.prefix, census, FOLDER, ordered=ordered)
+        await scan(
+            self._store,
+            [(self._location, listing)],
+            self._retries,
+            note,
+            listed=self._progress.listed,
+            ranges=RANGES if self._folder.file_system.tells_case else 1,
+        )
+
+    async def _walk(self) -> None:
+        files = self._folder.walk()
+        while batch := await asyncio.to_thread(lambda: list(itertools.islice(files, _FILES))):
+            self._catalogue.add_files(batch)
+
+    def make_ready(self, policy: RecordIO) -> None:
+        """See to it that the images fit, and then to RecordIO files in the directory.
+
+        Raises UsageError where they must not be there, RunError where there is too little space.
+        """
+        found = sorted(RECORDIO_NAMES.intersection(self._catalogue.loose()))
+        names = ", ".join(found)
+        self._report.recordio = found
+        if found and policy == "fail":
+            raise UsageError(f"{names} in {self._folder.path}: a trainer would read RecordIO instead of the images")
+        self._check_space()
+        if found and policy == "remove":
+            for name in found:
+                self._folder.remove(name)
+            self._report.recordio_removed = found
+            self._progress.note(f"Warning: removed {names} from {self._folder.path}: a trainer reads RecordIO first")
+
+    def _check_space(self) -> None:
+        fits, files, block = self._folder.free()
+        needed = images = 0
+        for wanted, found in self._catalogue.wanted():
+            if judge(wanted, found, "size") == "fetch":
+                images += 1
+                needed += -(-wanted.size // block) * block
+        if needed > fits or images > files:
+            raise RunError(
+                f"{self._folder.path} has room for {human_bytes(fits)} and {files:,} files; what is to be pulled "
+                f"needs {human_bytes(needed)} in {images:,} files. Nothing was written: make room, or pull elsewhere"
+            )
+
+    async def fetch(self, check: Check) -> None:
+        """Download what is missing."""
+        async with Downloading(
+            self._store,
+            self._location,
+            self._folder,
+            options=self._store.options,
+            progress=self._progress,
+            settled=self._settled,
+        ) as downloading:
+            pairs = self._catalogue.wanted()
+            while batch := list(itertools.islice(pairs, _COMPARED)):
+                for wanted in await self._missing(batch, check):
+                    self._progress.planned(1)
+                    await downloading.submit(wanted)
+
+    async def _missing(self, batch: Sequence[tuple[Wanted, Found | None]], check: Check) -> list[Wanted]:
+        missing, doubtful = list[Wanted](), list[tuple[Wanted, asyncio.Task[bool]]]()
+        async with asyncio.TaskGroup() as group:
+            for wanted, found in batch:
+                verdict = judge(wanted, found, check)
+                if verdict == "fetch":
+                    missing.append(wanted)
+                elif verdict == "compare":
+                    doubtful.append((wanted, group.create_task(self._is_right(wanted))))
+        missing += [wanted for wanted, comparing in doubtful if not comparing.result()]
+        self._report.already_present += len(batch) - len(missing)
+        return missing
+
+    async def _is_right(self, wanted: Wanted) -> bool:
+        if await self._folder.md5(wanted.path) == wanted.etag:
+            return True
+        key = self._location.prefix + wanted.path
+        return not await persist(lambda: self._store.etag_is_md5(self._location, key), self._retries)
+
+    def _settled(self, wanted: Wanted, error: S3Error | None) -> None:
+        self._progress.copied(1)
+        if error is None:
+            self._report.pulled += 1
+            self._report.bytes_pulled += wanted.size
+        else:
+            self._catalogue.fail(wanted)
+            key = self._location.prefix + wanted.path
+            self._report.fail(Failure(key, wanted.path, error.code, str(error)))
+
+    def conclude(self) -> None:
+        """Count what is in the directory now."""
+        report = self._report
+        there = self._catalogue.statistics()
+        report.identities, report.images, report.bytes = there.identities, there.images, there.bytes
+        report.smallest, report.largest = there.smallest, there.largest
+        report.classes = len(self._folder.classes())
+        for path in self._catalogue.extra():
+            if path in RECORDIO_NAMES:
+                continue
+            report.extra += 1
+            if report.extra <= EXAMPLES:
+                report.extra_examples.append(path)

@@ -1,0 +1,83 @@
+"""GET: one object's body, handed on as it comes, proved to be the object that was listed.
+
+Strategy: the request is pinned to the listed ETag. Stores that ignore the pin are found out by the ETag in the
+answer, a body that was cut short by its size, and one that was damaged on its way by its MD5, where the ETag is one.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+
+import aiohttp
+
+from streammerge.core.keys import is_plain_md5, printable
+from streammerge.errors import ChangedError, StreamMergeError, TransientError
+from streammerge.s3.connection import Connection
+from streammerge.s3.signing import encode_path, sign
+
+_OK = 200
+_SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
+_NOT_MD5 = ("aws:kms", "aws:kms:dsse")
+Write = Callable[[bytes], Awaitable[None]]
+Refused = Callable[[str, int, bytes, Mapping[str, str]], StreamMergeError]
+
+
+async def download(
+    connection: Connection, bucket: str, key: str, *, size: int, etag: str, write: Write, refused: Refused
+) -> None:
+    """GET an object of so many bytes, and `write` its body piece by piece.
+
+    refused: makes the exception of an answer that is no success, from the request, its status, body and headers.
+    Raises ChangedError where the object is not the one that was listed, TransientError where the body is not whole,
+    and what `refused` and `write` say.
+    """
+    what = f"get {printable(key)!r}"
+    address = connection.addresses[bucket]
+    path = f"{address.path}/{encode_path(key)}"
+    headers = {"host": address.host}
+    if etag:
+        headers["if-match"] = f'"{etag}"'
+    credentials = await connection.credentials()
+    sign(
+        "GET",
+        path,
+        "",
+        headers,
+        credentials,
+        region=address.region,
+        service=address.service,
+        timestamp=connection.timestamp(),
+    )
+    url = address.root.with_path(path, encoded=True)
+    connection.requests["get"] += 1
+    limit = connection.options.timeout
+    patience = aiohttp.ClientTimeout(
+        total=limit + size / _SLOWEST, sock_connect=connection.http.timeout.sock_connect, sock_read=limit
+    )
+    digest = hashlib.md5(usedforsecurity=False)
+    received = 0
+    try:
+        async with connection.http.request(
+            "GET", url, headers=headers, allow_redirects=False, proxy=address.proxy, timeout=patience
+        ) as response:
+            if response.status != _OK:
+                raise refused(what, response.status, await response.read(), response.headers)
+            answered = response.headers
+            if (found := answered.get("ETag", "").strip('"')) and etag and found != etag:
+                raise ChangedError(f"{what}: it changed after it was listed", code="ETagMismatch", status=_OK)
+            while piece := await response.content.readany():
+                received += len(piece)
+                digest.update(piece)
+                await write(piece)
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error
+    if received != size:
+        raise TransientError(f"{what}: {received:,} bytes came instead of {size:,}", code="IncompleteBody")
+    if _is_md5(etag, answered) and digest.hexdigest() != etag:
+        raise TransientError(f"{what}: its MD5 is not its ETag: it was damaged on its way", code="BadDigest")
+
+
+def _is_md5(etag: str, answered: Mapping[str, str]) -> bool:
+    encryption = answered.get("x-amz-server-side-encryption")
+    with_key = "x-amz-server-side-encryption-customer-algorithm" in answered
+    return is_plain_md5(etag) and encryption not in _NOT_MD5 and not with_key
