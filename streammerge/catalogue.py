@@ -8,7 +8,6 @@ whatever the size of the data set. Names are stored in UTF-8, whose byte order i
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -157,9 +156,9 @@ class Catalogue:
             yield Row(f"{prefix}{folder}/{_str(name)}", folder, number, source, size, etag)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        with closing(self._data.execute(query)) as cursor:
-            while batch := cursor.fetchmany(_BATCH):
-                yield from batch
+        cursor = self._data.execute(query)
+        while batch := cursor.fetchmany(_BATCH):
+            yield from batch
 
 
 def _bytes(name: str) -> bytes:

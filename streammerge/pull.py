@@ -93,8 +93,11 @@ async def _probe(store: "S3Store", location: Location) -> None:
     page = await store.probe(location, delimiter="/")
     if not page.objects and not page.prefixes and page.token is None:
         raise _nothing(location)
-    if problem := looks_flat(Source("pulled", location), page.objects, len(page.prefixes)):
-        raise UsageError(f"{problem.splitlines()[0]}\nMerge it into folders first, with that layout")
+    if looks_flat(Source("set", location), page.objects, len(page.prefixes)):
+        raise UsageError(
+            f"{location} looks flat: more images lie directly under the prefix than there are folders, and a trainer "
+            "wants a folder for each identity. Merge it first, with a --layout that says how names spell the identity"
+        )
 
 
 def _nothing(location: Location) -> RunError:

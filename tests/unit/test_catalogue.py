@@ -1,0 +1,57 @@
+"""The catalogue: numbers, order and differences of more than fits in memory."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streammerge.catalogue import Catalogue, Row
+from streammerge.core.local import Found, Wanted
+
+_NAMES = st.text(st.sampled_from("ab-. /0\U0001f642é\ud800\udc80".replace("/", "")), min_size=1, max_size=3)
+
+
+def image(identity: str, name: str, size: int = 1) -> Wanted:
+    """An image."""
+    return Wanted(identity, name, size, "e", "m")
+
+
+@given(st.lists(_NAMES, unique=True))
+def test_classes_are_numbered_in_order_of_str(names: list[str]) -> None:
+    """As torchvision does, also where names are prefixes of others, in whatever order they come."""
+    with Catalogue() as catalogue:
+        for name in names:
+            if name.isprintable():
+                catalogue.add(name, [image(name, "1.jpg")])
+        catalogue.number(names)
+        assert list(catalogue.classes()) == sorted(names)
+        labels = {row.identity: row.label for row in catalogue.manifest("p/")}
+    assert labels == {name: sorted(names).index(name) for name in names if name.isprintable()}
+
+
+def test_counts_what_is_there() -> None:
+    """Failed images do not count, nor identities that have no other."""
+    with Catalogue() as catalogue:
+        catalogue.add("a", [image("a", "1.jpg", 10), image("a", "2.jpg", 20)], "one")
+        catalogue.add("a-b", [image("a-b", "1.jpg", 3)], "two")
+        catalogue.add("c", [image("c", "1.jpg", 5)])
+        catalogue.add("a", [image("a", "3.jpg", 1)], "two")
+        catalogue.fail(image("c", "1.jpg"))
+        found = catalogue.statistics()
+        assert (found.identities, found.images, found.bytes, found.smallest, found.largest) == (2, 4, 34, 1, 3)
+        catalogue.number(catalogue.identities())
+        rows = list(catalogue.manifest("set/"))
+    assert rows[2:] == [Row("set/a/3.jpg", "a", 0, "two", 1, "e"), Row("set/a-b/1.jpg", "a-b", 1, "two", 3, "e")]
+
+
+def test_finds_what_is_in_its_place_and_what_is_not() -> None:
+    """Files of identities that were not drawn are wanted none the less."""
+    with Catalogue() as catalogue:
+        for name in "abcdefgh":
+            catalogue.add(name, [image(name, "1.jpg")])
+        there = [Found(name, "1.jpg", 1, 0.0) for name in "abcdefgh"]
+        catalogue.add_files([*there, Found("a", "9.jpg", 1, 0.0), Found("", "train.rec", 1, 0.0)])
+        catalogue.sample(3)
+        wanted = list(catalogue.wanted())
+        assert len(wanted) == 3
+        assert all(found and found.identity == image.identity for image, found in wanted)
+        assert sorted(catalogue.extra()) == ["a/9.jpg", "train.rec"]
+        assert catalogue.loose() == ["train.rec"]

@@ -1,0 +1,133 @@
+"""A directory that files are put into: whole or not at all, and never beside it."""
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streammerge.core.local import TEMPORARY
+from streammerge.errors import IncompleteError, ObjectError, UsageError
+from streammerge.folder import Arrival, Folder, open_folder
+
+
+async def put(folder: Folder, path: str, *pieces: bytes) -> None:
+    """Write a file as a download does."""
+    arrival = Arrival(folder, path)
+    try:
+        for piece in pieces:
+            await arrival.write(piece)
+        await arrival.place()
+    finally:
+        arrival.discard()
+
+
+def inside(directory: Path) -> dict[str, bytes]:
+    """All files of a directory."""
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+async def test_puts_files_whole(tmp_path: Path) -> None:
+    """Small and large, in folders that were not there; an older file of that name is replaced."""
+    large = [bytes([number]) * 100_000 for number in range(9)]
+    with open_folder(tmp_path / "new" / "set") as folder:
+        await put(folder, "a/deep/x.jpg", b"abc", b"def")
+        await put(folder, "a/y.jpg", b"old")
+        await put(folder, "a/y.jpg", *large)
+        assert [found[:3] for found in sorted(folder.walk())] == [("a", "deep/x.jpg", 6), ("a", "y.jpg", 900_000)]
+        assert await folder.md5("a/deep/x.jpg") == "e80b5017098950fc58aad83c8c14978e"
+        assert folder.classes() == ["a"]
+    assert inside(tmp_path / "new/set") == {"a/deep/x.jpg": b"abcdef", "a/y.jpg": b"".join(large)}
+
+
+async def test_slow_file_systems_are_asked_in_threads(tmp_path: Path) -> None:
+    """With the same result, many at a time."""
+    with open_folder(tmp_path) as folder:
+        folder._usual = 1.0
+        async with asyncio.TaskGroup() as group:
+            for number in range(100):
+                group.create_task(put(folder, f"id{number % 7}/{number}.jpg", b"%d" % number))
+    assert inside(tmp_path) == {f"id{number % 7}/{number}.jpg": b"%d" % number for number in range(100)}
+
+
+async def test_never_writes_through_links(tmp_path: Path) -> None:
+    """A folder that is a link is refused, whatever it leads to; a file that is a link is replaced, not followed."""
+    outside, directory = tmp_path / "outside", tmp_path / "set"
+    (outside / "b").mkdir(parents=True)
+    (outside / "precious.jpg").write_bytes(b"precious")
+    directory.mkdir()
+    (directory / "out").symlink_to(outside)
+    (directory / "b").mkdir()
+    (directory / "b/deep").symlink_to(outside)
+    (directory / "b/x.jpg").symlink_to(outside / "precious.jpg")
+    with open_folder(directory) as folder:
+        for path in ("out/x.jpg", "out/b/x.jpg", "b/deep/x.jpg"):
+            with pytest.raises(ObjectError, match="nothing is written through links"):
+                await put(folder, path, b"evil")
+        await put(folder, "b/x.jpg", b"good")
+        assert {found.name for found in folder.walk() if found.size < 0} == {"out", "deep"}
+    assert inside(outside) == {"precious.jpg": b"precious"}
+    assert (directory / "b/x.jpg").read_bytes() == b"good"
+    assert not (directory / "b/x.jpg").is_symlink()
+    assert not list(directory.glob(TEMPORARY + "*"))
+
+
+async def test_something_else_in_the_way_fails_one_image(tmp_path: Path) -> None:
+    """A folder under the name of a file, a file under the name of a folder."""
+    (tmp_path / "a/x.jpg").mkdir(parents=True)
+    (tmp_path / "b").write_bytes(b"a file")
+    with open_folder(tmp_path) as folder:
+        with pytest.raises(ObjectError, match="Is a directory"):
+            await put(folder, "a/x.jpg", b"abc")
+        with pytest.raises(ObjectError, match="not a folder"):
+            await put(folder, "b/x.jpg", b"abc")
+    assert inside(tmp_path) == {"b": b"a file"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+async def test_a_full_disk_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """And leaves nothing that is half written."""
+
+    def refuse(*_: Any) -> int:
+        raise OSError(number, os.strerror(number))
+
+    with open_folder(tmp_path) as folder:
+        monkeypatch.setattr(os, "write", refuse)
+        with pytest.raises(IncompleteError, match="run the same command again"):
+            await put(folder, "a/x.jpg", b"abc")
+        monkeypatch.undo()
+    assert not inside(tmp_path)
+
+
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """But no file that merely looks alike."""
+    (tmp_path / f"{TEMPORARY}1-2").write_bytes(b"half")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / f"{TEMPORARY}1-2").write_bytes(b"of somebody else")
+    with open_folder(tmp_path):
+        pass
+    assert list(inside(tmp_path)) == [f"a/{TEMPORARY}1-2"]
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    """The second is told to wait."""
+    with open_folder(tmp_path), pytest.raises(UsageError, match="another pull"), open_folder(tmp_path):
+        pass
+
+
+def test_leaves_no_empty_directory_that_it_made(tmp_path: Path) -> None:
+    """What was there before stays."""
+    for directory in (tmp_path, tmp_path / "new"):
+        with open_folder(directory):
+            pass
+    assert tmp_path.exists()
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("path", ["/proc/streammerge", "/proc/self/status", "/dev/null/x"])
+def test_a_directory_that_cannot_be_is_bad_input(path: str) -> None:
+    """A file system that takes no folder, something that is no folder."""
+    with pytest.raises(UsageError, match="cannot use"), open_folder(Path(path)):
+        pass
