@@ -12,6 +12,7 @@ from streammerge.core.pulled import PullReport, render_pull
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
+from streammerge.handoff import write_classes, write_manifest
 from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
 from streammerge.pull import pull
@@ -41,4 +42,6 @@ __all__ = [
     "render",
     "render_inspection",
     "render_pull",
+    "write_classes",
+    "write_manifest",
 ]

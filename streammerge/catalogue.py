@@ -77,6 +77,11 @@ class Catalogue:
             ((name, _bytes(image.name), image.size, image.etag, image.modified, source) for image in images),
         )
 
+    def forget(self, identity: str) -> None:
+        """Note nothing of an identity any more."""
+        for table, column in (("identity", "name"), ("image", "identity")):
+            self._data.execute(f"DELETE FROM {table} WHERE {column} = ?", (_bytes(identity),))  # noqa: S608 - not input
+
     def add_files(self, found: Iterable[Found]) -> None:
         """Note files that are there."""
         self._data.executemany(

@@ -23,7 +23,7 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -88,6 +88,12 @@ class Folder:
         """The folders that ImageFolder takes for classes, in no order; it follows links."""
         with os.scandir(self._root) as entries:
             return [entry.name for entry in entries if entry.is_dir()]
+
+    def relative(self, paths: Iterable[Path]) -> list[str]:
+        """Those of some paths that lie in the directory, as seen from there."""
+        here = self.path.resolve()
+        resolved = [path.resolve() for path in paths]
+        return [str(path.relative_to(here)) for path in resolved if path.is_relative_to(here)]
 
     def remove(self, name: str) -> None:
         """Remove a file at the top. Raises UsageError where it cannot be."""

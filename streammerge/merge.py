@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streammerge.catalogue import Catalogue
 from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, Estimate, estimate
 from streammerge.core.inspection import looks_flat, looks_mixed, looks_nested, looks_unlike
@@ -16,6 +17,7 @@ from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Loose, Report, Tally
 from streammerge.errors import RunError, UsageError, unwrap
+from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
 from streammerge.planfile import plan_file
 from streammerge.progress import Progress
@@ -33,7 +35,13 @@ _SILENT = Progress()
 
 
 async def merge(
-    job: Job, options: Options = _DEFAULTS, *, progress: Progress = _SILENT, journal: str | None = None
+    job: Job,
+    options: Options = _DEFAULTS,
+    *,
+    progress: Progress = _SILENT,
+    journal: str | None = None,
+    classes: Path | None = None,
+    manifest: Path | None = None,
 ) -> Report:
     """Merge the sources of a job into its destination, server-side.
 
@@ -42,26 +50,39 @@ async def merge(
     copies in flight come to their end, for ten seconds at most; cancelled again, it does not.
 
     journal: where to record what is done: a file, or a prefix in S3 as an s3:// URL.
+    classes: a file that gets the identities as ImageFolder will number them, one a line, or as JSON if it is named so.
+    manifest: a file (.csv, .parquet) that gets a row for every image of the plan, with its label and its source.
+    Both are written once all of the plan is at the destination.
+
     Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
     RunError where the run cannot go on.
     """
-    async with open_run(job, options, progress) as run, open_journal(journal, job, run.store) as record:
+    handoff = HandOff(classes, manifest)
+    async with (
+        open_run(job, options, progress) as run,
+        open_journal(journal, job, run.store) as record,
+        handoff.opened() as catalogue,
+    ):
         run.past = record.history if record else None
         with sampled(run.tally.throughput, lambda: run.tally.copied):
-            await _copy_all(run, Copying(run.store, job, run.tally, progress, options, judge=run, journal=record))
+            copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
+            await _copy_all(run, copying, catalogue)
         report = run.report("merge")
         if record:
             record.ended(complete=report.complete)
+        if catalogue is not None:
+            _hand_over(handoff, catalogue, report, job, progress)
         return report
 
 
-async def _copy_all(run: "Run", copying: Copying) -> None:
+async def _copy_all(run: "Run", copying: Copying, catalogue: Catalogue | None) -> None:
+    async def settle(decision: Decision) -> None:
+        if catalogue is not None:
+            note(catalogue, decision, run.job)
+        for copy in decision.copies[:]:
+            await copying.submit(copy, decision)
+
     async with copying:
-
-        async def settle(decision: Decision) -> None:
-            for copy in decision.copies[:]:
-                await copying.submit(copy, decision)
-
         await run.decide_all(settle)
         for decision in await copying.settled():
             await settle(await run.decide_anew(decision))
@@ -90,6 +111,19 @@ async def plan(
 
         await run.decide_all(settle, ranges=1 if output else RANGES)  # a plan on file is in order
         return run.report("plan", estimate(run.tally.planned, concurrency=options.concurrency, prices=prices))
+
+
+def _hand_over(handoff: HandOff, catalogue: Catalogue, report: Report, job: Job, progress: Progress) -> None:
+    names = " and ".join(map(str, handoff.paths))
+    if not report.complete:
+        progress.note(f"Warning: {names} not written: not all of the plan is at the destination yet")
+        return
+    handoff.write(catalogue, catalogue.identities(), job.destination.prefix)
+    if report.extra:
+        progress.note(
+            f"Warning: {names} know nothing of what else is at the destination; ImageFolder would number folders there "
+            "too. `streammerge pull --classes` goes by the folders that it brings"
+        )
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from streammerge.core.report import Failure
 from streammerge.downloading import Downloading
 from streammerge.errors import RunError, S3Error, UsageError, unwrap
 from streammerge.folder import Folder, open_folder
+from streammerge.handoff import HandOff
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries, persist
@@ -48,6 +49,8 @@ async def pull(
     check: Check = "size",
     recordio: RecordIO = "remove",
     sample: int | None = None,
+    classes: Path | None = None,
+    manifest: Path | None = None,
     progress: Progress = _SILENT,
 ) -> PullReport:
     """Bring the images below a prefix into a directory, as `identity/name`.
@@ -57,12 +60,15 @@ async def pull(
     check: what proves that a file is right, its size and age, or its MD5 (where ETags are none, size and age).
     recordio: what becomes of train.rec, train.idx and train.lst in the directory, which a trainer would read instead.
     sample: of so many identities only, the same ones every time.
+    classes: a file that gets the classes as ImageFolder numbers them, one a line, or as JSON if it is named so.
+    manifest: a file (.csv, .parquet) that gets a row for every image there, with its key and its label.
 
     Raises UsageError where the input is wrong (nothing was written then), RunError where the prefix has no image or
     they do not fit, IncompleteError where the run stopped half-way.
     """
     if sample is not None and sample < 1:
         raise UsageError("--sample must be at least 1 identity")
+    handoff = HandOff(classes, manifest)
     started = time.monotonic()
     report = PullReport(url=str(location), directory=str(directory), sample=sample)
     async with _open(options) as store:
@@ -72,7 +78,7 @@ async def pull(
             await run.look(sample)
             run.make_ready(recordio)
             await run.fetch(check)
-            run.conclude()
+            run.conclude(handoff)
     report.requests = dict(store.requests)
     report.seconds = round(time.monotonic() - started, 3)
     return report
@@ -250,15 +256,18 @@ class _Run:
             key = self._location.prefix + wanted.path
             self._report.fail(Failure(key, wanted.path, error.code, str(error)))
 
-    def conclude(self) -> None:
-        """Count what is in the directory now."""
+    def conclude(self, handoff: HandOff) -> None:
+        """Count what is in the directory now, and hand it over."""
         report = self._report
         there = self._catalogue.statistics()
         report.identities, report.images, report.bytes = there.identities, there.images, there.bytes
         report.smallest, report.largest = there.smallest, there.largest
-        report.classes = len(self._folder.classes())
+        classes = self._folder.classes()  # and not those of the prefix: ImageFolder numbers what it finds
+        report.classes = len(classes)
+        handoff.write(self._catalogue, classes, self._location.prefix)
+        known = {*RECORDIO_NAMES, *self._folder.relative(handoff.paths)}
         for path in self._catalogue.extra():
-            if path in RECORDIO_NAMES:
+            if path in known:
                 continue
             report.extra += 1
             if report.extra <= EXAMPLES:

@@ -10,7 +10,15 @@ import click
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
 from streammerge.cli.files import check_writable, write_file, write_page
-from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
+from streammerge.cli.options import (
+    job_of,
+    journal_of,
+    options_of,
+    progress_of,
+    with_handoff,
+    with_job,
+    with_page,
+)
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
@@ -26,6 +34,7 @@ def _say(report: Report, given: dict[str, Any]) -> int:
 @click.command()
 @with_job
 @with_page
+@with_handoff
 def merge(**given: Any) -> int:
     """Merge SOURCES into one destination.
 
@@ -41,7 +50,8 @@ def merge(**given: Any) -> int:
     job, options = job_of(given), options_of(given)
     check_writable(given["html"])
     with progress_of(given, copying=True) as progress:
-        report = run(streammerge.merge(job, options, progress=progress, journal=journal_of(given, job)))
+        files = {name: given[name] for name in ("classes", "manifest")}
+        report = run(streammerge.merge(job, options, progress=progress, journal=journal_of(given, job), **files))
     return _say(report, given)  # after the bars have gone
 
 

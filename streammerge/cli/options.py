@@ -114,6 +114,17 @@ _OUTPUT_OPTIONS = (
     click.option("-v", "--verbose", is_flag=True, help="Say on stderr which requests are tried again, and why."),
 )  # fmt: skip
 
+_HANDOFF_OPTIONS = (
+    click.option(
+        "--classes", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+        help="Write the classes as torchvision's ImageFolder numbers them: one a line, or a list in FILE.json.",
+    ),
+    click.option(
+        "--manifest", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+        help="Write key, identity, label, source, size and ETag of every image: FILE.csv, or FILE.parquet.",
+    ),
+)  # fmt: skip
+
 
 def _taking(options: Sequence[Decorator]) -> Decorator:
     def decorate(command: Command) -> Command:
@@ -124,6 +135,7 @@ def _taking(options: Sequence[Decorator]) -> Decorator:
     return decorate
 
 
+with_handoff = _taking(_HANDOFF_OPTIONS)
 with_s3 = _taking([*_S3_OPTIONS, *_OUTPUT_OPTIONS])
 with_page = _taking(
     [

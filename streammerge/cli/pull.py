@@ -9,7 +9,7 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
-from streammerge.cli.options import choice, options_of, progress_of, with_s3
+from streammerge.cli.options import choice, options_of, progress_of, with_handoff, with_s3
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
 from streammerge.core.pulled import render_pull
@@ -28,6 +28,7 @@ from streammerge.core.pulled import render_pull
     help="What becomes of train.rec, train.idx and train.lst in DIR, which a trainer would read instead of images.",
 )  # fmt: skip
 @click.option("--sample", type=int, metavar="N", help="Pull N identities only, drawn by lot, the same ones every time.")
+@with_handoff
 @with_s3
 def pull(**given: Any) -> int:
     """Bring a merged set to this machine, to train on it.
@@ -42,7 +43,7 @@ def pull(**given: Any) -> int:
     or input, 3 incomplete: run again to go on, 130 / 143 interrupted.
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     location, options = parse_location(given["url"]), options_of(given)
-    rules = {name: given[name] for name in ("check", "recordio", "sample")}
+    rules = {name: given[name] for name in ("check", "recordio", "sample", "classes", "manifest")}
     with progress_of(given, copying=True, title="Pulling") as progress:
         report = run(streammerge.pull(location, given["directory"], options, progress=progress, **rules))
     print(json.dumps(report.to_json()) if given["as_json"] else render_pull(report))

@@ -12,11 +12,12 @@ import aiohttp
 from streammerge.core.keys import is_plain_md5, printable
 from streammerge.errors import ChangedError, StreamMergeError, TransientError
 from streammerge.s3.connection import Connection
+from streammerge.s3.objects import NOT_MD5
+from streammerge.s3.sessions import read_whole
 from streammerge.s3.signing import encode_path, sign
 
 _OK = 200
 _SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
-_NOT_MD5 = ("aws:kms", "aws:kms:dsse")
 Write = Callable[[bytes], Awaitable[None]]
 Refused = Callable[[str, int, bytes, Mapping[str, str]], StreamMergeError]
 
@@ -50,17 +51,15 @@ async def download(
     url = address.root.with_path(path, encoded=True)
     connection.requests["get"] += 1
     limit = connection.options.timeout
-    patience = aiohttp.ClientTimeout(
-        total=limit + size / _SLOWEST, sock_connect=connection.http.timeout.sock_connect, sock_read=limit
-    )
+    patience = aiohttp.ClientTimeout(total=limit + size / _SLOWEST, sock_connect=min(10.0, limit), sock_read=limit)
     digest = hashlib.md5(usedforsecurity=False)
     received = 0
     try:
-        async with connection.http.request(
+        async with connection.wire.session.request(
             "GET", url, headers=headers, allow_redirects=False, proxy=address.proxy, timeout=patience
         ) as response:
             if response.status != _OK:
-                raise refused(what, response.status, await response.read(), response.headers)
+                raise refused(what, response.status, await read_whole(response), response.headers)
             answered = response.headers
             if (found := answered.get("ETag", "").strip('"')) and etag and found != etag:
                 raise ChangedError(f"{what}: it changed after it was listed", code="ETagMismatch", status=_OK)
@@ -80,4 +79,4 @@ async def download(
 def _is_md5(etag: str, answered: Mapping[str, str]) -> bool:
     encryption = answered.get("x-amz-server-side-encryption")
     with_key = "x-amz-server-side-encryption-customer-algorithm" in answered
-    return is_plain_md5(etag) and encryption not in _NOT_MD5 and not with_key
+    return is_plain_md5(etag) and encryption not in NOT_MD5 and not with_key

@@ -35,7 +35,10 @@ class Answer(NamedTuple):
 
 
 class Wire:
-    """Sends requests without a body, as many at a time as it is asked for, within a running event loop."""
+    """Sends requests without a body, as many at a time as it is asked for, within a running event loop.
+
+    session: over the same connections, for answers that are to be streamed.
+    """
 
     def __init__(self, context: ssl.SSLContext, timeout: float) -> None:
         connecting = min(10.0, timeout)
@@ -45,7 +48,7 @@ class Wire:
             ttl_dns_cache=30,
             keepalive_timeout=20,
         )
-        self._session = never_send_twice(
+        self.session = never_send_twice(
             aiohttp.ClientSession(
                 connector=self._connector,
                 auto_decompress=False,
@@ -63,7 +66,7 @@ class Wire:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._session.close()
+        await self.session.close()
 
     async def send(
         self, method: str, root: URL, target: str, headers: dict[str, str], *, patience: float, proxy: str | None = None
@@ -81,7 +84,7 @@ class Wire:
     async def _exchange(self, root: URL, head: bytes, due: float) -> Answer:
         place = self._places.get(root)
         if place is None:
-            place = self._places[root] = ClientRequest("GET", root, loop=self._loop, session=self._session)
+            place = self._places[root] = ClientRequest("GET", root, loop=self._loop, session=self.session)
         connection = await self._connector.connect(place, [], self._opening)
         self._due[connection] = due
         if not self._sweeping:
@@ -112,7 +115,7 @@ class Wire:
 
     async def _send_by(self, proxy: str, method: str, url: URL, headers: dict[str, str], patience: float) -> Answer:
         timeout = aiohttp.ClientTimeout(total=patience, sock_connect=self._opening.sock_connect)
-        async with self._session.request(
+        async with self.session.request(
             method, url, headers=headers, allow_redirects=False, proxy=proxy, timeout=timeout
         ) as response:
             return Answer(response.status, response.headers, await read_whole(response))

@@ -1,0 +1,71 @@
+"""The class list and the manifest as files."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streammerge.catalogue import Catalogue, Row
+from streammerge.errors import RunError, UsageError
+from streammerge.handoff import HandOff, write_classes, write_manifest
+
+_ROWS = [Row("set/a b/1.jpg", "a b", 0, "one", 3, "ab"), Row('set/q",\n/é.jpg', 'q",\n', 1, "two", 1 << 40, "cd-2")]
+
+
+@given(st.lists(st.text(min_size=1), max_size=20))
+def test_classes_are_read_back(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    """As JSON whatever they are; as lines unless a name has a line break in it, which is refused."""
+    folder = tmp_path_factory.mktemp("classes")
+    write_classes(folder / "classes.json", iter(names))
+    assert json.loads((folder / "classes.json").read_text("utf-8")) == names
+    if any(len((name + "x").splitlines()) > 1 for name in names):
+        with pytest.raises(RunError, match=r"name a \.json file"):
+            write_classes(folder / "classes.txt", names)
+    else:
+        write_classes(folder / "classes.txt", names)
+        assert (folder / "classes.txt").read_text("utf-8").splitlines() == names
+    assert not list(folder.glob("*.partial"))
+
+
+def test_manifest_as_csv(tmp_path: Path) -> None:
+    """A header, and a row each, whatever characters names have."""
+    write_manifest(tmp_path / "m.csv", _ROWS)
+    with (tmp_path / "m.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["key", "identity", "label", "source", "size", "etag"]
+    assert rows == [[str(value) for value in row] for row in _ROWS]
+
+
+def test_manifest_as_parquet(tmp_path: Path) -> None:
+    """The same, with types; in several groups of rows."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_manifest(tmp_path / "m.parquet", iter(_ROWS * 6_000))
+    read = parquet.read_table(tmp_path / "m.parquet")
+    assert read.num_rows == 12_000
+    assert [tuple(row.values()) for row in read.slice(9_999, 2).to_pylist()] == [_ROWS[1], _ROWS[0]]
+
+
+def test_what_cannot_be_written_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A format that there is not, a folder that is not there, Parquet without pyarrow."""
+    with pytest.raises(UsageError, match=r"\.csv or \.parquet"):
+        HandOff(None, tmp_path / "m.xlsx")
+    with pytest.raises(UsageError, match="no folder"):
+        HandOff(tmp_path / "no/classes.txt", None)
+    monkeypatch.setattr("streammerge.handoff.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"streammerge\[parquet\]"):
+        HandOff(None, tmp_path / "m.parquet")
+
+
+def test_a_file_that_was_there_stays_if_the_new_one_fails(tmp_path: Path) -> None:
+    """Nor is anything half-written left beside it."""
+    path = tmp_path / "classes.txt"
+    path.write_text("old\n")
+    with pytest.raises(RunError, match="does not fit in a line"):
+        write_classes(path, ["a", "b\nc"])
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("classes.txt", "old\n")]
+    (tmp_path / "folder").mkdir()
+    with Catalogue() as catalogue, pytest.raises(RunError, match="cannot write"):
+        HandOff(tmp_path / "folder", None).write(catalogue, ["a"], "")
