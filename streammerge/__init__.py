@@ -15,7 +15,7 @@ from streammerge.errors import IncompleteError, RunError, StreamMergeError, Usag
 from streammerge.handoff import write_classes, write_manifest
 from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
-from streammerge.pull import pull
+from streammerge.pull import ensure_merged, pull
 from streammerge.s3.options import Options
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Source",
     "StreamMergeError",
     "UsageError",
+    "ensure_merged",
     "inspect",
     "make_job",
     "make_sources",

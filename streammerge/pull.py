@@ -84,6 +84,16 @@ async def pull(
     return report
 
 
+async def ensure_merged(location: Location, options: Options = _DEFAULTS) -> None:
+    """See to it that there is something to pull, by one request.
+
+    Raises RunError, with the command that makes it, where nothing is at the prefix; UsageError where the prefix
+    cannot be listed, or is not laid out in folders.
+    """
+    async with _open(options) as store:
+        await _probe(store, location)
+
+
 @asynccontextmanager
 async def _open(options: Options) -> AsyncIterator["S3Store"]:
     from streammerge.s3.store import open_store  # noqa: PLC0415 - botocore takes longer to load than --help may
