@@ -1,4 +1,4 @@
-"""What all tests share: an environment without the developer's cloud, and real S3 servers, each started once.
+"""What all tests share: an environment without the developer's cloud, real S3 servers, each started once, a browser.
 
 A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server` are the single ones. `bucket`
 and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason, or fail under
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from browser import Browser, chromium
 from servers import Server, Unavailable, connect
 from servers.ceph import CephServer
 from servers.ceph import ceph as ceph_cluster
@@ -21,7 +22,7 @@ from servers.ceph_root import is_unpacked
 from servers.moto import moto
 from streammerge.demo.server import seaweedfs
 
-_S = TypeVar("_S", bound=Server)
+_S = TypeVar("_S")
 _FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server"}
 _FIRST_CEPH_TIMEOUT = 900
 
@@ -72,6 +73,12 @@ def ceph() -> Iterator[CephServer]:
 def moto_server() -> Iterator[Server]:
     """moto: needs nothing, checks no signature."""
     yield from _on_demand(moto)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, for pages."""
+    yield from _on_demand(chromium)
 
 
 # With the scope of a session, pytest runs all tests of one server before those of the next.

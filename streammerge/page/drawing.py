@@ -14,7 +14,8 @@ from markupsafe import Markup, escape
 
 from streammerge.page.content import Chart, Content
 
-_WIDTH, _BAR, _LINE, _FRAME = 640, 30, 260, 70  # pixels: of a chart, a bar, a line's height, what goes around
+_WIDTH, _BAR, _LINE, _FRAME = 640, 30, 230, 90  # pixels: of a chart, a bar, a line's height, what goes around
+_CROP = 24  # pixels of leather's margin that are cut off; not at the right, where the last label stands
 _SIZE = re.compile(r'<svg width="\d+" height="\d+"')
 
 
@@ -46,7 +47,8 @@ def _chart(chart: Chart) -> Markup:
         drawn.add_x_axis(tick_formatter=_tick)
         height = _BAR * len(chart.bars)
     svg = drawn.to_svg(width=_WIDTH, height=height + _FRAME)
-    opening = f'<svg role="img" aria-label="{escape(chart.title)}" viewBox="0 0 {_WIDTH} {height + _FRAME}"'
+    view = f"{_CROP} {_CROP} {_WIDTH - _CROP} {height + _FRAME - 2 * _CROP}"
+    opening = f'<svg role="img" aria-label="{escape(chart.title)}" viewBox="{view}"'
     return Markup(_SIZE.sub(opening, svg, count=1))  # noqa: S704 - leather and the line above escape all text
 
 

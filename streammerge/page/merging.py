@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from streammerge.core.keys import printable
 from streammerge.core.rendering import human_bytes, human_time
 from streammerge.core.report import Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, histogram, key
@@ -14,7 +15,7 @@ def merging_content(report: Report) -> Content:
     title = "Merge plan" if report.command == "plan" else "Merge"
     warnings = []
     if report.recordio:
-        names = ", ".join(name.rpartition("/")[2] for name in report.recordio)
+        names = ", ".join(printable(name.rpartition("/")[2]) for name in report.recordio)
         warnings.append(f"{names} at the destination: a trainer would read RecordIO files instead of the folders")
     sections = [
         Section("In all", facts=_headline(report, figures)),

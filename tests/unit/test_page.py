@@ -1,0 +1,130 @@
+"""The page as text: whole, escaped, and of numbers that stand in the JSON."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_report import ESTIMATE, a_report
+
+from streammerge.core.report import Failure, Report, SourceReport
+from streammerge.core.throughput import LIMIT, Sample, Throughput
+from streammerge.page import render_page
+
+_VOID = {"meta", "link"}
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "</style><img src=x onerror=alert(1)>",
+        "\u202e",
+        "{{ 7 * 7 }}",
+        "' onload='x",
+        "&amp;",
+    ]
+)
+
+
+class Outline(HTMLParser):
+    """Checks that elements close, and keeps their names and attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def full_report(text: str = "text") -> Report:
+    """A report in which every section has something, and every text is this one."""
+    return a_report(
+        failed=1,
+        conflicts=1,
+        extra=1,
+        skipped_too_many=3,
+        images_per_identity={1: 5, 2: 70, 17: 4, 1000: 1},
+        throughput=[Sample(0.0, 0), Sample(1.0, 900), Sample(2.0, 2500), Sample(3.0, 2500)],
+        sources=[SourceReport("one", f"s3://data/{text}/", text, 10, 9, {"not an image": 1}, {"not an image": [text]})],
+        failures=[Failure(text, text, text, text)],
+        conflict_examples=[text],
+        extra_examples=[text],
+        recordio=[f"out/{text}"],
+    )
+
+
+@settings(max_examples=30)
+@given(_TEXT)
+def test_whatever_a_key_says_is_only_text(text: str) -> None:
+    """The elements and attributes of the page do not depend on keys; nothing unprintable is left."""
+    plain, hostile = Outline(render_page(full_report())), Outline(render_page(full_report(text)))
+    assert hostile.seen == plain.seen
+    assert hostile.attributes == plain.attributes
+    assert hostile.open == []
+    assert all(character.isprintable() or character == "\n" for character in hostile.text)
+
+
+def test_nothing_is_loaded_and_nothing_runs() -> None:
+    """No script, no URL that is fetched, no handler."""
+    page = render_page(full_report())
+    outline = Outline(page)
+    assert not outline.seen & {"script", "img", "iframe", "object", "embed"}
+    assert not [name for name in outline.attributes if name.startswith("on") or name == "src"]
+    assert set(re.findall(r"""(?:href=|url\()["']?([^"')]*)""", page)) == {"data:,"}
+
+
+def test_every_section_is_there_when_it_has_something() -> None:
+    """And what is empty is left away."""
+    full = render_page(full_report())
+    titles = ["In all", "From where", "Images of an identity", "Overlap of the sources", "Left out", "Copies over time",
+              "Failures", "Conflicts", "At the destination, outside the plan", "Requests to S3"]  # fmt: skip
+    assert re.findall("<h2>(.*?)</h2>", full) == titles
+    bare = re.findall("<h2>(.*?)</h2>", render_page(a_report()))
+    assert bare == ["In all", "From where", "Overlap of the sources", "Left out", "Requests to S3"]
+
+
+def test_a_plan_tells_cost_and_time() -> None:
+    """What it will cost, and not how fast it went."""
+    page = render_page(replace(a_report(command="plan", copied=0, not_attempted=5), estimate=ESTIMATE))
+    assert "<title>Merge plan: complete</title>" in page
+    assert ">$6.24<" in page
+    assert "Copies over time" not in page
+
+
+def test_what_is_no_report_has_no_page() -> None:
+    """A mistake of the caller, said at once."""
+    with pytest.raises(TypeError, match="there is no page of str"):
+        render_page("report")
+
+
+@given(st.lists(st.integers(0, 50), max_size=900))
+def test_samples_are_few_and_in_order(steps: list[int]) -> None:
+    """However many are taken: the first and the last are kept, the number is bounded, time and count only grow."""
+    throughput, copied = Throughput(), 0
+    for number, step in enumerate(steps, 1):
+        copied += step
+        throughput.record(number * throughput.interval, copied)
+    samples = throughput.samples
+    assert len(samples) <= LIMIT
+    assert samples[0] == (0.0, 0)
+    assert samples[-1].copied == copied
+    assert [sample.copied for sample in samples] == sorted(sample.copied for sample in samples)
