@@ -88,6 +88,17 @@ def test_the_job_files(seaweed: Server, shell: dict[str, str], tmp_path: Path) -
     client.close()
 
 
+def test_the_pages(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
+    """Each of the commands writes the page that it names."""
+    client = connect(seaweed)
+    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    run(["bash", "-euc", block("page")], shell, tmp_path)
+    titles = [re.findall("<title>(.*)</title>", tmp_path.joinpath(f"{name}.html").read_text("utf-8"))
+              for name in ("before", "plan", "merge")]  # fmt: skip
+    assert titles == [["Inspection: 4 warnings"], ["Merge plan: complete"], ["Merge: complete"]]
+    client.close()
+
+
 def test_every_option_is_listed() -> None:
     """The table of options has all that the commands take, and nothing else."""
     table = README[README.index("### Options") : README.index("### Exit codes")]

@@ -37,12 +37,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars (label, value), or a line (x, y) where `axes` names what it runs along and what it shows."""
+    """Bars (label, value), or a line (x, y); `along` names what it runs along, the title what it shows."""
 
     title: str
     bars: Sequence[tuple[str, int]] = ()
     line: Sequence[tuple[float, float]] = ()
-    axes: tuple[str, str] = ("", "")
+    along: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,9 @@ def draw(content: Content) -> str:
 def _chart(chart: Chart) -> Markup:
     drawn = leather.Chart()
     if chart.line:
-        along, shown = chart.axes
         drawn.add_line(chart.line)
-        drawn.add_x_axis(name=along, tick_formatter=_tick)
-        drawn.add_y_axis(name=shown, tick_formatter=_tick)
+        drawn.add_x_axis(name=chart.along, tick_formatter=_tick)
+        drawn.add_y_axis(tick_formatter=_tick)
         height = _LINE
     else:
         drawn.add_bars([(value, f"{label}: {value:,}") for label, value in chart.bars])

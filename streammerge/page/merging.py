@@ -116,7 +116,7 @@ def _throughput(report: Report) -> list[Chart]:
         if after.seconds > before.seconds
     ]
     drawable = len(rates) > 1 and any(rate for _, rate in rates)
-    return [Chart("Copies a second", line=rates, axes=("seconds", "copies a second"))] if drawable else []
+    return [Chart("Copies a second", line=rates, along="seconds")] if drawable else []
 
 
 def _failures(report: Report, figures: Figures) -> Section:
