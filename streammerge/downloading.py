@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from streammerge.core.keys import Location
 from streammerge.core.local import Wanted
@@ -17,9 +17,11 @@ from streammerge.errors import DeniedError, S3Error, ThrottledError, TransientEr
 from streammerge.folder import Arrival, Folder
 from streammerge.gate import Gate
 from streammerge.progress import Progress
-from streammerge.s3.download import Write
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
+
+if TYPE_CHECKING:
+    from streammerge.s3.download import Write  # botocore takes longer to load than --help may
 
 _DENIED_IN_A_ROW = 64  # with no success before: then it is not this object, it is the permission
 _TYPICAL = 1 << 20  # bytes of an image above which its duration says nothing about the others'
@@ -29,7 +31,7 @@ Settled = Callable[[Wanted, S3Error | None], None]
 class Getter(Protocol):
     """A store that hands out objects."""
 
-    async def get(self, location: Location, key: str, *, size: int, etag: str, write: Write) -> None:
+    async def get(self, location: Location, key: str, *, size: int, etag: str, write: "Write") -> None:
         """GET an object as it was listed, and `write` its body piece by piece."""
 
 
