@@ -25,7 +25,7 @@ class Answer:
     """What to answer."""
 
     status: int
-    body: str = ""
+    body: str = ""  # bytes that are no UTF-8 as surrogates
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -58,11 +58,15 @@ def stub_s3(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # whoever asked has gone away
+                super().handle()
+
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
             asked = Asked(self.command, self.path, {name.lower(): value for name, value in self.headers.items()})
             answered = answer(asked)
-            body = b"" if self.command == "HEAD" else answered.body.encode()
+            body = b"" if self.command == "HEAD" else answered.body.encode(errors="surrogateescape")
             self.send_response(answered.status)
             for name, value in {"Content-Length": str(len(body)), **answered.headers}.items():
                 self.send_header(name, value)

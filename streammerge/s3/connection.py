@@ -16,7 +16,7 @@ from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aioboto3
@@ -28,7 +28,7 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 from yarl import URL
 
-from streammerge.core.keys import Location
+from streammerge.core.keys import Listed, Location, Page
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
@@ -57,6 +57,7 @@ _RENEW = "Renew them and run the same command again"
 _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
+T = TypeVar("T")
 _AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
@@ -181,7 +182,7 @@ def _watch(connection: Connection) -> Callable[..., None]:
     return watch
 
 
-async def rare(what: str, call: Awaitable[dict[str, Any]], limit: float) -> dict[str, Any]:
+async def rare(what: str, call: Awaitable[T], limit: float) -> T:
     """Await a call of botocore's for so many seconds, and say by our own exceptions what became of it."""
     try:
         async with asyncio.timeout(limit):  # botocore's own timeout starts anew with every byte
@@ -198,6 +199,9 @@ async def rare(what: str, call: Awaitable[dict[str, Any]], limit: float) -> dict
         raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # botocore trusts a server
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise TransientError(f"{what}: the answer is none of S3's ({reason})", code="MalformedXML") from error
 
 
 def _unreached(what: str, error: Exception) -> TransientError | RunError:
@@ -214,10 +218,10 @@ def _unreached(what: str, error: Exception) -> TransientError | RunError:
     return TransientError(f"{what}: {reason}", code=type(error).__name__)
 
 
-async def first_page(connection: Connection, location: Location, *, delimiter: str = "") -> dict[str, Any]:
+async def first_page(connection: Connection, location: Location, *, delimiter: str = "") -> Page:
     """LIST the first page below a prefix by botocore, and learn the bucket's address.
 
-    Raises what botocore raises.
+    Raises what botocore raises, and what comes of a page that is none: `rare` makes our own of it.
     """
     page: dict[str, Any] = await connection.client.list_objects_v2(
         Bucket=location.bucket,
@@ -225,8 +229,14 @@ async def first_page(connection: Connection, location: Location, *, delimiter: s
         **({"Delimiter": delimiter} if delimiter else {}),
         **connection.options.payer,
     )
+    page["IsTruncated"]  # what does not say whether it goes on is no page
+    objects = [
+        Listed(item["Key"], item["Size"], item.get("ETag", "").strip('"'), item["LastModified"].isoformat())
+        for item in page.get("Contents", ())
+    ]
+    prefixes = [item["Prefix"] for item in page.get("CommonPrefixes", ())]
     connection.addresses[location.bucket] = _address(_sent.get())
-    return page
+    return Page(objects, prefixes, page.get("NextContinuationToken"))
 
 
 def _address(request: Any) -> Address:

@@ -85,11 +85,16 @@ def from_client_error(what: str, error: ClientError) -> StreamMergeError:
     """The exception for what botocore raises on an answer that is no success."""
     metadata = error.response.get("ResponseMetadata", {})
     fields = error.response.get("Error", {})
-    code = fields.get("Code") or ""  # botocore reads an empty element as None
+    code = _text(fields.get("Code"))
     return classify(
         what,
         status=metadata.get("HTTPStatusCode", 0),
         code="" if code.isdigit() else code,  # a HEAD has no body: botocore gives the status for a code
-        message=fields.get("Message") or "",
-        request_id=metadata.get("RequestId", ""),
+        message=_text(fields.get("Message")),
+        request_id=_text(metadata.get("RequestId")),
     )
+
+
+def _text(said: object) -> str:
+    """What botocore has read of an element: None if it is empty, and of one that holds others a dictionary."""
+    return said if isinstance(said, str) else ""

@@ -1,7 +1,7 @@
 """The two HTTP sessions, ours and botocore's, kept from what either would do on its own.
 
 aiohttp sends a request again, unasked, when a connection breaks that it has used before: then nobody counts it, and
-nobody waits. And both would read an answer however long it is; a page of 1,000 keys of 1,024 bytes, all of them
+nobody waits. And both would read an answer however long it is, where a page of 1,000 keys of 1,024 bytes, all of them
 percent-encoded, has 3.5 MB.
 """
 
@@ -14,8 +14,11 @@ from aiobotocore.httpsession import AIOHTTPSession
 LONGEST = 8 << 20  # bytes of an answer that is read whole
 
 
-class TooLongError(aiohttp.ClientError):
-    """An answer is longer than any of S3's that is read whole."""
+_HARMFUL = (b"<!DOCTYPE", b"\0")  # what entities need, in UTF-8 and in UTF-16: botocore's parser would expand them
+
+
+class UnfitError(aiohttp.ClientError):
+    """An answer is like none of S3's."""
 
 
 def never_send_twice(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
@@ -25,7 +28,7 @@ def never_send_twice(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
 
 
 async def read_whole(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an answer. Raises TooLongError, and what aiohttp raises."""
+    """The body of an answer. Raises UnfitError, and what aiohttp raises."""
     if response.method == "HEAD":
         return await response.read()
     try:
@@ -36,7 +39,7 @@ async def read_whole(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def read_bounded(content: aiohttp.StreamReader, announced: int | None) -> bytes:
-    """A body whose length, in bytes, was announced or not. Raises TooLongError, and what aiohttp raises."""
+    """A body whose length, in bytes, was announced or not. Raises UnfitError, and what aiohttp raises."""
     if announced is not None and announced <= LONGEST:
         return await content.read()  # aiohttp takes no more than was announced
     body = bytearray()
@@ -45,7 +48,7 @@ async def read_bounded(content: aiohttp.StreamReader, announced: int | None) -> 
         if not piece:
             return bytes(body)
         body += piece
-    raise TooLongError(f"the answer has more than {LONGEST:,} bytes, and so is none of S3's")
+    raise UnfitError(f"the answer has more than {LONGEST:,} bytes, and so is none of S3's")
 
 
 class _Read:
@@ -68,6 +71,8 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
         request.stream_output = True
         response = await super().send(request)
         body = await read_whole(response.raw)
+        if any(mark in body for mark in _HARMFUL):
+            raise UnfitError("the answer declares a document type, and so is none of S3's")
         return AioAWSResponse(response.url, response.status_code, response.headers, _Read(body))
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:

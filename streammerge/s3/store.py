@@ -10,7 +10,6 @@ import email.utils
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
@@ -82,17 +81,9 @@ class S3Store:
         except StreamMergeError as error:
             raise UsageError(str(error)) from error
         self._check_region(location)
-        objects = [
-            Listed(item["Key"], item["Size"], item.get("ETag", "").strip('"'), item["LastModified"].isoformat())
-            for item in page.get("Contents", ())
-        ]
-        return Page(
-            objects,
-            [item["Prefix"] for item in page.get("CommonPrefixes", ())],
-            page.get("NextContinuationToken"),
-        )
+        return page
 
-    async def _probe(self, location: Location, delimiter: str) -> dict[str, Any]:
+    async def _probe(self, location: Location, delimiter: str) -> Page:
         listing = first_page(self._connection, location, delimiter=delimiter)
         return await rare(f"cannot list {location}", listing, self.options.timeout)
 
