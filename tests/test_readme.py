@@ -51,7 +51,7 @@ def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
 
 
 def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
-    """The command for the real job, to the letter, in a bucket of that very name."""
+    """The commands for the real job, to the letter, in a bucket of that very name: merge, then pull."""
     client = connect(seaweed)
     bucket = new_bucket(client, "data-labeling.livereachmedia.com")
     folders = {
@@ -65,6 +65,10 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
     into = "datasets/reidnet_v3/rekognition_set/"
     listed = client.list_objects_v2(Bucket=bucket, Prefix=into)["Contents"]
     assert [item["Key"] for item in listed] == [into + "p1/a.jpg", into + "p1/b.jpg"]
+    said = run(["bash", "-euc", block("pull")], shell, tmp_path)
+    assert "Images: 2 (2 B)" in said
+    pulled = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert pulled == ["classes.txt", "data/reidnet_v3/p1/a.jpg", "data/reidnet_v3/p1/b.jpg", "manifest.csv"]
     client.close()
 
 
@@ -105,7 +109,7 @@ def test_every_option_is_listed() -> None:
     listed = set(re.findall(r"(?<!-)--[a-z][a-z-]+", table)) | set(re.findall(r"`(-[a-z])`", table))
     taken = {
         name
-        for command in (commands.commands[verb] for verb in ("merge", "plan", "inspect"))
+        for command in (commands.commands[verb] for verb in ("merge", "plan", "inspect", "pull"))
         for parameter in command.params
         for name in parameter.opts
         if name.startswith("-")

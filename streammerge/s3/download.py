@@ -18,6 +18,7 @@ from streammerge.s3.signing import encode_path, sign
 
 _OK = 200
 _SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
+_SMALL = 256 * 1024  # bytes of a body that is here in the time for one request, or is tried again
 Write = Callable[[bytes], Awaitable[None]]
 Refused = Callable[[str, int, bytes, Mapping[str, str]], StreamMergeError]
 
@@ -50,13 +51,11 @@ async def download(
     )
     url = address.root.with_path(path, encoded=True)
     connection.requests["get"] += 1
-    limit = connection.options.timeout
-    patience = aiohttp.ClientTimeout(total=limit + size / _SLOWEST, sock_connect=min(10.0, limit), sock_read=limit)
     digest = hashlib.md5(usedforsecurity=False)
     received = 0
     try:
         async with connection.wire.session.request(
-            "GET", url, headers=headers, allow_redirects=False, proxy=address.proxy, timeout=patience
+            "GET", url, headers=headers, allow_redirects=False, proxy=address.proxy, timeout=_patience(connection, size)
         ) as response:
             if response.status != _OK:
                 raise refused(what, response.status, await read_whole(response), response.headers)
@@ -74,6 +73,13 @@ async def download(
         raise TransientError(f"{what}: {received:,} bytes came instead of {size:,}", code="IncompleteBody")
     if _is_md5(etag, answered) and digest.hexdigest() != etag:
         raise TransientError(f"{what}: its MD5 is not its ETag: it was damaged on its way", code="BadDigest")
+
+
+def _patience(connection: Connection, size: int) -> aiohttp.ClientTimeout:
+    limit = connection.options.timeout
+    if size <= _SMALL:  # a bound on every read costs CPU for each
+        return aiohttp.ClientTimeout(total=limit, sock_connect=min(10.0, limit))
+    return aiohttp.ClientTimeout(total=limit + size / _SLOWEST, sock_connect=min(10.0, limit), sock_read=limit)
 
 
 def _is_md5(etag: str, answered: Mapping[str, str]) -> bool:
