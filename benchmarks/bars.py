@@ -1,4 +1,4 @@
-"""The table of benchmarks/README.md: what streammerge must reach, what it reaches here, and whether that is enough.
+"""The tables of benchmarks/README.md: all peers side by side, and what streammerge must reach and reaches here.
 
     .venv/bin/python benchmarks/bars.py [--only copies,listing,...] [--runs 5] [--scale 1.0]
 
@@ -31,16 +31,16 @@ def _dataset(objects: int, more: str = "") -> str:
 
 
 def copying(runs: int, scale: float) -> Iterator[Row]:
-    """CPU and wall time of a copy, beside s5cmd and a plain aioboto3 loop."""
-    names, count = ["streammerge", "s5cmd", "aioboto3 loop"], int(50_000 * scale)
+    """CPU and wall time of a copy, beside all peers."""
+    names, count = list(copies.PEERS), int(50_000 * scale)
     for scheme, bar in (("http", 0.6), ("https", 0.4)):
         with tempfile.TemporaryDirectory() as folder:
             shares = {copies.PEERS[name][1] for name in names}
             sets = [f"--dataset={copies.source(share)}:identities={count // share // 2}:images=2" for share in shares]
             with standin(*sets, tls_folder=Path(folder) if scheme == "https" else None) as server:
                 rounds = [copies.round_of(server, names, count) for _ in range(runs)]
-        print(copies.table(scheme, names, rounds), end="\n\n", file=sys.stderr)
-        ours, theirs, loop = ([each[name] for each in rounds] for name in names)
+        print(copies.table(scheme, names, rounds), end="\n\n", flush=True)
+        ours, theirs, loop = ([each[name] for each in rounds] for name in ("streammerge", "s5cmd", "aioboto3 loop"))
         cpu = _ratio(ours, theirs, lambda run: run.cpu_each)
         each = f"{median(run.cpu_each for run in ours):.0f} µs"
         yield f"{scheme}: CPU of a copy, to s5cmd's", f"≤ {bar}", f"{cpu:.2f} ({each})", cpu <= bar
@@ -195,10 +195,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="of the data sets; below 1 the bars say little")
     arguments = parser.parse_args()
-    print("| what | bar | here | |\n|---|--:|--:|---|", flush=True)
+    lines = ["| what | bar | here | |", "|---|--:|--:|---|"]
     for name in arguments.only.split(","):
         for what, bar, here, met in PARTS[name](arguments.runs, arguments.scale):
-            print(f"| {what} | {bar} | {here} | {'' if met else 'missed'} |", flush=True)
+            lines.append(f"| {what} | {bar} | {here} | {'' if met else 'missed'} |")
+            print(lines[-1], file=sys.stderr)
+    print("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from streammerge.s3.sessions import never_send_twice, read_bounded, read_whole
 
 FAILED = (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError)  # no answer, or none that can be read
 _SWEEP = 1.0  # seconds by which an answer may be given up too late, at most
+_SPOILT = 16  # connections in a row with something unread, after which the request is given up
 _INTERIM = range(100, 200)  # statuses that another answer follows
 
 
@@ -85,7 +86,7 @@ class Wire:
         place = self._places.get(root)
         if place is None:
             place = self._places[root] = ClientRequest("GET", root, loop=self._loop, session=self.session)
-        connection = await self._connector.connect(place, [], self._opening)
+        connection = await self._connect(place)
         self._due[connection] = due
         if not self._sweeping:
             self._sweep()
@@ -101,6 +102,15 @@ class Wire:
             raise TimeoutError("no answer in time")
         connection.release()
         return answer
+
+    async def _connect(self, place: ClientRequest) -> Connection:
+        """A connection on which nothing has come that nobody asked for: it would be taken for the answer."""
+        for _ in range(_SPOILT):
+            connection = await self._connector.connect(place, [], self._opening)
+            if connection.protocol is not None and not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ServerDisconnectedError("it says something before it is asked, again and again")
 
     def _sweep(self) -> None:
         """Cut off what is overdue, and look again later as long as anything is in flight."""

@@ -143,6 +143,29 @@ async def test_an_answer_that_does_not_come_in_time(beginning: bytes) -> None:
     assert len(server.heads) == 1
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_an_answer_that_nobody_asked_for(pause: float) -> None:
+    """What a server sends beyond its answer is never taken for the answer to the next request."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await server.head(reader)
+            writer.write(_OK)
+            await asyncio.sleep(pause)
+            writer.write(_OK.replace(b"body", b"more"))
+            sent.set()
+
+    sent = asyncio.Event()
+    async with _served() as server, _wire() as wire:
+        server.serve = serve
+        for _ in range(3):
+            sent.clear()
+            assert (await _send(wire, server)).body == b"body"
+            await sent.wait()
+            await asyncio.sleep(0.05)
+    assert server.connections == 3
+
+
 async def test_a_connection_that_was_closed_meanwhile() -> None:
     """A request that meets a connection which the server closes is an error, sent once: whoever calls owns retries."""
 
