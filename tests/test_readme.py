@@ -133,3 +133,16 @@ def test_the_blocks_of_commands_install_what_they_need() -> None:
         assert extras
         for extra in extras[1].split(","):
             assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
+
+
+def test_every_row_of_trouble_names_a_test() -> None:
+    """What the table says of faults is tested, by tests of these names."""
+    table = README[README.index("### When things go wrong") : README.index("### The IAM policy")]
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
+    assert len(rows) > 10
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row.rpartition(" | ")[2])
+        assert named, row
+        for name in named:
+            assert f"def {name}(" in tests, name

@@ -31,7 +31,7 @@ def main() -> int:
         return _failed(str(error), exit_code(error))
     except (KeyboardInterrupt, click.Abort, TerminatedError) as error:
         code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
-        return _failed("interrupted. What was copied stays; run the same command again to go on", code)
+        return _failed("interrupted. What was done stays; run the same command again to go on", code)
     except Exception:  # noqa: BLE001 - the last resort
         traceback.print_exc()
         return _failed("that is a bug in streammerge. Please report it, with the lines above", FAILED)
