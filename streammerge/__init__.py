@@ -11,12 +11,15 @@ from streammerge.core.layout import Layout, parse_layout
 from streammerge.core.pulled import PullReport, render_pull
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
+from streammerge.core.verification import Verification
+from streammerge.core.verification_text import render_verification
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
 from streammerge.handoff import write_classes, write_manifest
 from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
 from streammerge.pull import ensure_merged, pull
 from streammerge.s3.options import Options
+from streammerge.verify import verify
 
 __all__ = [
     "IncompleteError",
@@ -31,6 +34,7 @@ __all__ = [
     "Source",
     "StreamMergeError",
     "UsageError",
+    "Verification",
     "ensure_merged",
     "inspect",
     "make_job",
@@ -43,6 +47,8 @@ __all__ = [
     "render",
     "render_inspection",
     "render_pull",
+    "render_verification",
+    "verify",
     "write_classes",
     "write_manifest",
 ]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from streammerge.catalogue import Catalogue
 from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, Estimate, estimate
+from streammerge.core.extras import Loose
 from streammerge.core.inspection import looks_flat, looks_mixed, looks_nested, looks_unlike
 from streammerge.core.job import Job, Source
 from streammerge.core.join import Census, Identity, Image, Listing
 from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import Copy, Decision, Found, decide, is_same
-from streammerge.core.report import Loose, Report, Tally
+from streammerge.core.report import Report, Tally
 from streammerge.errors import RunError, UsageError, unwrap
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
@@ -178,7 +179,7 @@ class Run:
 
     async def decide_all(self, settle: Callable[[Decision], Awaitable[None]], *, ranges: int = RANGES) -> None:
         """Scan everything; `settle` gets each decision once it is counted, conflicts resolved."""
-        loose = Loose(tally=self.tally)
+        loose = Loose(extras=self.tally.extras)
         listings = [
             self._listing(source.location, census, source.layout)
             for source, census in zip(self.job.sources, self._censuses, strict=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from streammerge.core.extras import recordio_warning
 from streammerge.core.keys import printable
 from streammerge.core.report import Report
 
@@ -109,18 +110,14 @@ def _trouble(report: Report) -> list[str]:
 
 
 def _extras(report: Report) -> list[str]:
-    lines = [
+    lines = [f"Removed:       {report.removed:,} from the destination, outside the plan"] if report.removed else []
+    if report.not_removed:
+        lines.append(f"Not removed:   {report.not_removed:,}; run the same command again to try the rest")
+    lines.append(
         f"Extra:         {report.extra:,} at the destination outside the plan"
         + ("; left alone" if report.extra else "")
-    ]
-    lines += _examples(report.extra_examples, report.extra)
-    if report.recordio:
-        names = ", ".join(key.rpartition("/")[2] for key in report.recordio)
-        lines += [
-            f"Warning:       {names} at the destination: a trainer that finds RecordIO",
-            "               files reads them instead of the folders. Remove them, or move them away",
-        ]
-    return lines
+    )
+    return lines + _examples(report.extra_examples, report.extra) + recordio_warning(report.recordio)
 
 
 def _examples(keys: Sequence[str], count: int) -> list[str]:

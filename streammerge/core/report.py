@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from streammerge.core.cost import Estimate
+from streammerge.core.extras import Extras
 from streammerge.core.histogram import CAP
 from streammerge.core.job import Job
 from streammerge.core.join import EXAMPLES, Census
-from streammerge.core.layout import RECORDIO_NAMES
 from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Conflict, Copy, Decision
 from streammerge.core.throughput import Sample, Throughput
 
@@ -50,7 +50,8 @@ class Report:
     skipped: identities below --min-images or above --max-images.
     changed: identities decided anew, since a source object was no longer what had been listed.
     ignored: objects of the sources that are no images or have no place, by reason.
-    extra: objects at the destination that the plan does not want there.
+    extra: objects at the destination that the plan does not want there, by reason in `extra_reasons`.
+    removed: of such objects those that were removed, which are extra no longer; not_removed: could not be.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
     images_per_identity: identities that keep by their number of images, 1000 standing for that and more.
@@ -90,12 +91,18 @@ class Report:
     images_per_identity: dict[int, int] = field(default_factory=dict)
     throughput: list[Sample] = field(default_factory=list)
     estimate: Estimate | None = None
+    extra_reasons: dict[str, int] = field(default_factory=dict)
+    removed: int = 0
+    not_removed: int = 0
 
     @property
     def complete(self) -> bool:
-        """Whether every image of the plan is at the destination (of a plan: could be brought there)."""
+        """Whether every image of the plan is at the destination (of a plan: could be brought there).
+
+        And whether all is gone that was to be removed.
+        """
         planning = self.estimate is not None
-        return not (self.failed or self.conflicts or (self.not_attempted and not planning))
+        return not (self.failed or self.conflicts or self.not_removed or (self.not_attempted and not planning))
 
     def to_json(self) -> dict[str, Any]:
         """The report as an object of JSON's types."""
@@ -120,22 +127,24 @@ class Tally:
     failed: int = 0
     conflicts: int = 0
     changed: int = 0
-    extra: int = 0
+    to_remove: int = 0
+    removed: int = 0
     bytes: int = 0
     bytes_planned: int = 0
     bytes_copied: int = 0
     failures: list[Failure] = field(default_factory=list)
     conflict_examples: list[str] = field(default_factory=list)
-    extra_examples: list[str] = field(default_factory=list)
-    recordio: list[str] = field(default_factory=list)
     images_per_identity: Counter[int] = field(default_factory=Counter)
     throughput: Throughput = field(default_factory=Throughput)
+    extras: Extras = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.extras = Extras(self.job.destination)
 
     def decided(self, decision: Decision) -> None:
         """Count what was decided about one identity."""
         self._count(decision, 1)
-        for key in decision.extra:
-            self.extra_key(key)
+        self.extras.decided(decision)
         for conflict in decision.conflicts:
             self._conflict_example(conflict.copy.target)
 
@@ -143,13 +152,10 @@ class Tally:
         """Count it no longer, nor what became of it: it is decided anew."""
         self._count(decision, -1)
         self.changed += 1
-        self.extra -= len(decision.extra)
+        self.extras.withdrawn(decision)
         self.copied -= decision.made
         self.failed -= decision.failed
-        gone = {copy.target for copy in decision.copies}.union(
-            decision.extra, (conflict.copy.target for conflict in decision.conflicts)
-        )
-        self.extra_examples = [key for key in self.extra_examples if key not in gone]
+        gone = {copy.target for copy in decision.copies}.union(conflict.copy.target for conflict in decision.conflicts)
         self.conflict_examples = [key for key in self.conflict_examples if key not in gone]
         self.failures = [failure for failure in self.failures if failure.target not in gone]
 
@@ -204,18 +210,19 @@ class Tally:
         self.conflicts += 1
         self._conflict_example(conflict.copy.target)
 
-    def extra_key(self, key: str) -> None:
-        """Count an object at the destination that the plan does not want there."""
-        self.extra += 1
-        if len(self.extra_examples) < EXAMPLES:
-            self.extra_examples.append(key)
-        if key.removeprefix(self.job.destination.prefix) in RECORDIO_NAMES:
-            self.recordio.append(key)
-
     def failure(self, failure: Failure, decision: Decision) -> None:
         """Count an object that was not copied."""
         decision.failed += 1
         self.failed += 1
+        self.failure_example(failure)
+
+    def was_removed(self, key: str, reason: str) -> None:
+        """Count an object that the plan does not want as gone."""
+        self.removed += 1
+        self.extras.withdraw(key, reason)
+
+    def failure_example(self, failure: Failure) -> None:
+        """Keep the first few reasons why something could not be done."""
         if len(self.failures) < EXAMPLES:
             self.failures.append(failure)
 
@@ -256,7 +263,7 @@ class Tally:
             not_attempted=self.planned - self.copied - self.failed,
             changed=self.changed,
             ignored=dict(sorted(ignored.items())),
-            extra=self.extra,
+            extra=self.extras.total,
             bytes=self.bytes,
             bytes_copied=self.bytes_copied,
             bytes_to_copy=self.bytes_planned,
@@ -276,20 +283,12 @@ class Tally:
             ],
             failures=self.failures,
             conflict_examples=self.conflict_examples,
-            extra_examples=self.extra_examples,
-            recordio=self.recordio,
+            extra_examples=self.extras.some(),
+            recordio=self.extras.recordio,
             images_per_identity=dict(sorted((+self.images_per_identity).items())),  # without what was withdrawn
             throughput=self.throughput.samples if estimate is None else [],
             estimate=estimate,
+            extra_reasons=self.extras.by_reason(),
+            removed=self.removed,
+            not_removed=self.to_remove - self.removed,
         )
-
-
-@dataclass(slots=True)
-class Loose(Census):
-    """What lies at the destination in no identity's folder: none of it is in the plan."""
-
-    tally: Tally = field(kw_only=True)
-
-    def set_aside(self, reason: str, key: str) -> None:  # noqa: ARG002 - whatever the reason
-        """Count one key."""
-        self.tally.extra_key(key)

@@ -40,7 +40,9 @@ from streammerge.s3.wire import Wire
 _KINDS = {
     "ListObjectsV2": "list",
     "HeadObject": "head",
+    "GetObject": "get",
     "GetObjectTagging": "get",
+    "PutObject": "put",
     "CreateMultipartUpload": "put",
     "UploadPartCopy": "copy",
     "CompleteMultipartUpload": "put",

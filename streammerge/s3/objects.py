@@ -62,7 +62,8 @@ class Objects:
 
         async def get() -> dict[str, Any]:
             answer = await self._client.get_object(Bucket=bucket, Key=key, **ranged, **pinned, **self._payer)
-            return {"body": await answer["Body"].read()}
+            async with answer["Body"] as body:
+                return {"body": await body.read()}
 
         body: bytes = (await self._call(f"GET {printable(key)!r}", get))["body"]
         return body
@@ -74,7 +75,7 @@ class Objects:
         """
         await self._call(
             f"PUT {printable(key)!r}",
-            lambda: self._client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*"),
+            lambda: self._client.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", **self._payer),
         )
 
     async def remove(self, location: Location, keys: Sequence[str]) -> dict[str, StreamMergeError]:

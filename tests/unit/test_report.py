@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from samples import a_decision, a_job, identity
 
 from streammerge.core.cost import Estimate
+from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
 from streammerge.core.rendering import human_bytes, human_time, render
-from streammerge.core.report import Failure, Loose, Report, SourceReport, Tally
+from streammerge.core.report import Failure, Report, SourceReport, Tally
 
 ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
 
@@ -215,6 +216,9 @@ FIELDS = [
     "images_per_identity",
     "throughput",
     "estimate",
+    "extra_reasons",
+    "removed",
+    "not_removed",
     "complete",
 ]
 
@@ -273,6 +277,7 @@ def test_a_tally_counts_decisions() -> None:
     assert report.bytes == 1 + 2 + 5 + 1 + 1 + 3
     assert report.conflict_examples == ["out/both/b.jpg"]
     assert report.extra_examples == ["out/few/a.jpg", "out/gone/a.jpg", "out/single/z.jpg"]
+    assert report.extra_reasons == {"no source": 1, "not in the plan of its identity": 1, "too few images": 1}
     assert (report.extra, report.seconds, report.requests) == (3, 1.235, {"copy": 1})
 
 
@@ -307,20 +312,20 @@ def test_examples_are_few() -> None:
     tally = Tally(a_job())
     for number in range(EXAMPLES + 5):
         tally.failure(Failure(str(number), "", "", ""), a_decision())
-        tally.extra_key(str(number))
+        tally.extras.add(str(number), "no source")
     tally.decided(a_decision(conflicts=EXAMPLES + 5))
-    assert len(tally.failures) == len(tally.conflict_examples) == len(tally.extra_examples) == EXAMPLES
-    assert tally.failed == tally.conflicts == tally.extra == EXAMPLES + 5
+    assert len(tally.failures) == len(tally.conflict_examples) == len(tally.extras.some()) == EXAMPLES
+    assert tally.failed == tally.conflicts == tally.extras.total == EXAMPLES + 5
 
 
 def test_loose_objects_at_the_destination() -> None:
     """What lies in no identity's folder is extra; RecordIO files at the root, and only there, are named."""
     tally = Tally(a_job())
-    loose = Loose(tally=tally)
+    loose = Loose(extras=tally.extras)
     for key in ("out/train.rec", "out/train.idx", "out/train.lst", "out/id/train.rec", "out/readme.txt"):
         loose.set_aside("not in a folder", key)
-    assert tally.extra == 5
-    assert tally.recordio == ["out/train.rec", "out/train.idx", "out/train.lst"]
+    assert tally.extras.reasons == {NO_FOLDER: 5}
+    assert tally.extras.recordio == ["out/train.rec", "out/train.idx", "out/train.lst"]
     assert Listing("out/", loose).census is loose
 
 

@@ -1,0 +1,47 @@
+"""The verb `verify` as a command."""
+
+import json
+import sys
+from typing import Any, Literal
+
+import click
+
+import streammerge
+from streammerge.cli.exits import DIFFERENT, DONE, run
+from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
+from streammerge.core.verification_text import render_verification
+
+
+def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Literal["all"]:
+    if value == "all":
+        return "all"
+    if value.isascii() and value.isdigit():
+        return int(value)
+    raise click.BadParameter(f"{value!r} is neither a number of images nor 'all'")
+
+
+@click.command()
+@with_job
+@click.option(
+    "--deep", metavar="N|all", default="0", callback=_read_deep,
+    help="Compare the bytes of so many images, or of all, that ETags cannot decide about (multipart, KMS).",
+)  # fmt: skip
+def verify(**given: Any) -> int:
+    """Prove the destination against the sources; copies nothing.
+
+    \b
+    Lists and decides like merge, with the same arguments, and says what is missing,
+    different or extra at the destination, and what proves the rest.
+
+    \b
+    Exit codes: 0 it is exactly what the plan wants, 4 it is not, 1 failed,
+    2 bad usage or input, 130 / 143 interrupted.
+    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
+    job, options = job_of(given), options_of(given)
+    with progress_of(given, copying=False) as progress:
+        found = run(
+            streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
+        )
+    print(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
+    sys.stdout.flush()
+    return DONE if found.exact else DIFFERENT

@@ -1,0 +1,49 @@
+"""A verification as text, for people: the verdict first, then what speaks for it, then what is wrong."""
+
+from streammerge.core.extras import describe, recordio_warning
+from streammerge.core.keys import printable
+from streammerge.core.rendering import human_bytes, human_time
+from streammerge.core.verification import BYTES, ETAG, JOURNAL, Verification
+
+_RULE = "=" * 60
+_SHOWN = 3  # examples; the JSON has more
+_BY = {ETAG: "ETag", JOURNAL: "journal", BYTES: "SHA-256 of the bytes"}
+
+
+def render_verification(found: Verification) -> str:
+    """The verification as text, for people."""
+    title = "VERIFIED" if found.exact else "VERIFICATION FOUND DIFFERENCES"
+    lines = [
+        *(_RULE, title, _RULE),
+        f"Destination: {found.destination}",
+        f"Planned:       {found.images:,} images of {found.identities:,} identities ({human_bytes(found.bytes)})",
+        f"Right:         {found.right:,}",
+        *(f"  {count:,} proven by {_BY[proof]}" for proof, count in found.proven.items()),
+    ]
+    if found.unproven:
+        lines.append(
+            f"  {found.unproven:,} unproven: their size is right and they are not older than their source, and no ETag "
+            "can tell more. --deep compares bytes"
+        )
+    examples: dict[str, list[str]] = {}
+    for difference in found.differences:
+        examples.setdefault(difference.reason, []).append(difference.target)
+    lines.append(f"Missing:       {found.missing:,}")
+    lines += [f"  {printable(target)}" for target in examples.get("missing", [])[:_SHOWN]]
+    lines.append(f"Different:     {found.different:,}")
+    lines += describe(found.different_reasons, examples)
+    lines.append(f"Extra:         {found.extra:,} at the destination outside the plan")
+    lines += describe(found.extra_reasons, found.extra_examples)
+    lines += recordio_warning(found.recordio) + _deep(found)
+    requests = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.requests.items()))
+    return "\n".join([*lines, f"Took:          {human_time(found.seconds)}; requests: {requests}"])
+
+
+def _deep(found: Verification) -> list[str]:
+    lines = []
+    if found.compared:
+        lines.append(f"Compared:      {found.compared:,} by their bytes ({human_bytes(found.bytes_read)} read)")
+    if found.unreadable:
+        lines.append(f"Not compared:  {found.unreadable:,} that were to be, and could not be read")
+        lines += [f"  {why}" for why in list(found.unreadable_examples.values())[:_SHOWN]]
+    return lines
