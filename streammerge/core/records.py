@@ -9,12 +9,14 @@ JSON object; lines end with a newline. `did` says what a line is:
     removed  target, at: recorded before it is removed
     ended    complete (bool), at
 
-`at` is in seconds since 1970, sizes are in bytes. The first readable line is a `began`, and each run adds one. A line
-that was torn by a crash, or decayed, fails its checksum and is skipped: each of the others still says what it says.
+`at` is in seconds since 1970, sizes are in bytes; `source` to `at` come in this order. Each run begins with a `began`.
+A line that was torn by a crash, or decayed, fails its checksum and is skipped: each of the others still says what it
+says. So a file of nothing but the beginnings of a `began` is the journal of runs that crashed as they began.
 
-Strategy: a History answers one question about the past, whether this very source object was copied to this target and
-became that ETag. Equal MD5s prove that without a journal, so only copies whose ETag became another one are looked up;
-each is kept as two 8-byte digests, so that a million take 16 MB.
+Strategy: a History answers one question about the past: whether this very source object was copied to this target, and
+if so, whether it became that ETag. Each copy is kept as an 8-byte digest, with a second one if its ETag became another
+one, so that a million take 16 MB at most. A digest is made of the line as it stands, from `key` to `target`: parsing
+the JSON would take ten times as long.
 """
 
 import hashlib
@@ -30,7 +32,9 @@ from streammerge.errors import UsageError
 
 VERSION = 1
 _CHECKSUM = 9  # characters: eight digits and a space
-_RESULT = b'"result":'
+_BEGAN, _COPIED = b'{"did":"began",', b'{"did":"copied",'
+_KEY, _AT, _RESULT = b'"key":', b',"at":', b',"result":'  # a quote within a value is escaped, so these are names
+_NO_JOURNAL = "is not a journal of streammerge: name another place with --journal"
 
 
 def to_line(record: dict[str, Any]) -> bytes:
@@ -46,11 +50,18 @@ def is_intact(line: bytes) -> bool:
 
 
 def from_line(line: bytes) -> dict[str, Any] | None:
-    """The record of a line; None if it is torn or decayed."""
-    if not is_intact(line):
+    """The record of a line; None if it is torn or decayed, or none of ours."""
+    try:
+        record = json.loads(line[_CHECKSUM:]) if is_intact(line) else None
+    except ValueError:
         return None
-    record: dict[str, Any] = json.loads(line[_CHECKSUM:])
-    return record
+    return record if isinstance(record, dict) else None
+
+
+def may_have_begun(line: bytes) -> bool:
+    """Whether a line that is not intact may be the beginning of a `began`: a crash as a journal was begun."""
+    digits, body = line.rstrip(b"\n")[: _CHECKSUM - 1], line.rstrip(b"\n")[_CHECKSUM - 1 :]
+    return all(digit in b"0123456789abcdef" for digit in digits) and (b" " + _BEGAN).startswith(body[: len(_BEGAN) + 1])
 
 
 def began(fingerprint: str, job: str, run: str, at: float) -> dict[str, Any]:
@@ -69,6 +80,16 @@ def failed(copy: Copy, source: str, code: str, reason: str, at: float) -> dict[s
     return {**_of_copy("failed", copy, source, at), "code": code, "reason": reason}
 
 
+def removed(target: str, at: float) -> dict[str, Any]:
+    """The record of an object at the destination that is about to be removed."""
+    return {"did": "removed", "target": target, "at": round(at, 3)}
+
+
+def ended(*, complete: bool, at: float) -> dict[str, Any]:
+    """The record of the end of a run."""
+    return {"did": "ended", "complete": complete, "at": round(at, 3)}
+
+
 def _of_copy(did: str, copy: Copy, source: str, at: float) -> dict[str, Any]:
     return {
         "did": did,
@@ -82,62 +103,76 @@ def _of_copy(did: str, copy: Copy, source: str, at: float) -> dict[str, Any]:
 
 
 class History:
-    """What the copies of earlier runs became, as far as ETags alone do not tell."""
+    """What the copies of earlier runs became."""
 
     def __init__(self) -> None:
         self._made = array("Q")  # digests of source object and target, in order once sealed
-        self._became = array("Q")  # the same with the ETag that the target got
+        self._became = array("Q")  # the same with the ETag that the target got, where it is another than the source's
         self.damaged = 0  # lines that could not be read
+        self._began = self._intact = False
+        self._beginnings = True  # all that is damaged may be the beginning of a `began`
 
     def learn(self, lines: Iterable[bytes], fingerprint: str, place: str) -> None:
-        """Take in the lines of a journal.
+        """Take in lines of a journal; `seal` when it has come to its end.
 
-        Raises UsageError if it is none, of another version, or of another job.
+        Raises UsageError if it is of another version, or of another job.
         """
-        known = False
         for line in lines:
             if not is_intact(line):
                 self.damaged += 1
-            elif not known:
-                _check_began(from_line(line), fingerprint, place)
-                known = True
-            elif _RESULT in line:
-                self._remember(json.loads(line[_CHECKSUM:]))
-        if self.damaged and not known:
-            raise UsageError(f"{place} is not a journal of streammerge: name another place with --journal")
+                self._beginnings = self._beginnings and may_have_begun(line)
+                continue
+            self._intact = True
+            if line.startswith(_COPIED, _CHECKSUM):
+                self._remember(line)
+            elif line.startswith(_BEGAN, _CHECKSUM):
+                check_began(from_line(line) or {}, fingerprint, place)
+                self._began = True
+
+    def seal(self, place: str) -> None:
+        """Be ready to answer. Raises UsageError if what was taken in is no journal."""
+        if not self._began and (self._intact or not self._beginnings):
+            raise UsageError(f"{place} {_NO_JOURNAL}")
         for digests in (self._made, self._became):
             digests[:] = array("Q", sorted(digests))
 
-    def _remember(self, record: dict[str, Any]) -> None:
-        if record["did"] == "copied":
-            facts = record["key"], record["etag"], record["size"], record["target"]
-            self._made.append(_digest(*facts))
-            self._became.append(_digest(*facts, record["result"]))
+    def _remember(self, line: bytes) -> None:
+        facts = line[line.index(_KEY) : line.index(_AT)]
+        self._made.append(_digest(facts))
+        if _RESULT in line:
+            self._became.append(_digest(facts + json.loads(line[_CHECKSUM:])["result"].encode()))
 
     def judges(self, copy: Copy, etag: str) -> bool | None:
-        """Whether a target with this ETag is the copy that was recorded; None if there is no record of it."""
-        facts = copy.key, copy.etag, copy.size, copy.target
-        if not self._made or not _holds(self._made, _digest(*facts)):
+        """Whether a target with this ETag is the copy that was recorded; None if there is no record of one."""
+        if not self._made:
             return None
-        return _holds(self._became, _digest(*facts, etag))
+        body = json.dumps(_of_copy("copied", copy, "", 0), separators=(",", ":")).encode()
+        facts = body[body.index(_KEY) : body.index(_AT)]
+        if not _holds(self._made, _digest(facts)):
+            return None
+        return etag == copy.etag or _holds(self._became, _digest(facts + etag.encode()))
 
 
-def _check_began(record: dict[str, Any] | None, fingerprint: str, place: str) -> None:
-    if record is None or record.get("did") != "began":
-        raise UsageError(f"{place} is not a journal of streammerge: name another place with --journal")
-    if record["version"] != VERSION:
+def check_began(record: dict[str, Any], fingerprint: str, place: str) -> None:
+    """Raises UsageError unless a run began of this job, in this version."""
+    check_version(record, place)
+    if record.get("fingerprint") != fingerprint:
         raise UsageError(
-            f"{place} is a journal of version {record['version']}, and this streammerge reads version {VERSION}"
+            f"{place} is the journal of another job ({record.get('job')}): sources, layouts, destination or rules are "
+            "not the same. Name another place with --journal"
         )
-    if record["fingerprint"] != fingerprint:
+
+
+def check_version(record: dict[str, Any], place: str) -> None:
+    """Raises UsageError unless a `began` is of this version."""
+    if record.get("version") != VERSION:
         raise UsageError(
-            f"{place} is the journal of another job ({record['job']}): sources, layouts, destination or rules are not "
-            "the same. Name another place with --journal"
+            f"{place} is a journal of version {record.get('version')}, and this streammerge reads version {VERSION}"
         )
 
 
-def _digest(*facts: object) -> int:
-    return int.from_bytes(hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).digest())
+def _digest(facts: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(facts, digest_size=8).digest())
 
 
 def _holds(digests: "array[int]", digest: int) -> bool:

@@ -1,0 +1,194 @@
+"""`verify` on each real server: what it proves, what it finds, and what only bytes or the journal can tell."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command import Ended, streammerge
+from oracle import contents
+from seeding import new_bucket, put_all
+from servers import Server, connect
+
+_IMAGES = {
+    "one/ada/1.jpg": b"first of ada",
+    "one/ada/2.jpg": b"second of ada",
+    "one/bob/1.jpg": b"first of bob",
+    "one/solo/1.jpg": b"alone",
+    "two/bob/1.jpg": b"another first of bob",
+    "two/bob/2.jpg": b"second of bob",
+}
+_PLANNED = 5  # images: all but solo's
+_RIGHT, _WRONG = b"content of parts", b"CONTENT OF PARTS"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Two sources in a bucket, and a destination that nobody else uses."""
+
+    server: Server
+    client: Any
+    bucket: str
+    into: str
+
+    def run(self, verb: str, *more: str) -> Ended:
+        """Run a verb on them."""
+        sources = [f"s3://{self.bucket}/{name}/" for name in ("one", "two")]
+        into = f"s3://{self.bucket}/{self.into}"
+        return streammerge(verb, *sources, "--into", into, "--json", *more, server=self.server)
+
+    def put_in_parts(self, key: str, body: bytes) -> None:
+        """Store an object whose ETag is no MD5."""
+        where = {"Bucket": self.bucket, "Key": key}
+        upload = self.client.create_multipart_upload(**where)["UploadId"]
+        part = self.client.upload_part(**where, UploadId=upload, PartNumber=1, Body=body)
+        parts = [{"ETag": part["ETag"], "PartNumber": 1}]
+        self.client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def _place(server: Server) -> Iterator[Place]:
+    client = connect(server)
+    bucket = new_bucket(client)
+    put_all(client, bucket, _IMAGES)
+    yield Place(server, client, bucket, f"merged/{uuid.uuid4().hex}/")
+    client.close()
+
+
+@pytest.fixture
+def place(server: Server) -> Iterator[Place]:
+    """On each server in turn."""
+    yield from _place(server)
+
+
+@pytest.fixture
+def here(moto_server: Server) -> Iterator[Place]:
+    """Where any server will do."""
+    yield from _place(moto_server)
+
+
+def test_exact_destination(place: Place) -> None:
+    """After a merge all is proven by ETags, exit 0, and nothing is written."""
+    assert place.run("verify").code == 4
+    assert place.run("merge").code == 0
+    before = contents(place.client, place.bucket, "")
+    ended = place.run("verify")
+    assert ended.code == 0, ended.out + ended.err
+    found = ended.report
+    assert (found["exact"], found["images"], found["right"], found["unproven"]) == (True, _PLANNED, _PLANNED, 0)
+    assert found["proven"] == {"etag": _PLANNED}
+    assert found["requests"].get("copy", 0) == found["requests"].get("put", 0) == 0
+    assert contents(place.client, place.bucket, "") == before
+
+
+def test_each_difference_is_named(place: Place) -> None:
+    """Missing, of another size, of other bytes, extra for each reason, RecordIO: exit 4, counted, with examples."""
+    assert place.run("merge").code == 0
+    place.client.delete_object(Bucket=place.bucket, Key=f"{place.into}ada/1.jpg")
+    strange = {
+        "ada/2.jpg": b"of another size",
+        "bob/1.jpg": b"FIRST OF BOB",
+        "bob/9.jpg": b"not in the plan",
+        "solo/1.jpg": b"below the threshold",
+        "zoe/1.jpg": b"of no source",
+        "readme.txt": b"in no folder",
+        "train.rec": b"",
+    }
+    put_all(place.client, place.bucket, {place.into + below: body for below, body in strange.items()})
+    ended = place.run("verify", "--no-journal")
+    assert ended.code == 4
+    found = ended.report
+    assert (found["exact"], found["right"], found["missing"], found["different"]) == (False, 2, 1, 2)
+    assert found["different_reasons"] == {"other size": 1, "other MD5": 1}
+    assert found["extra_reasons"] == {
+        "in no folder": 2,
+        "no source": 1,
+        "not in the plan of its identity": 1,
+        "too few images": 1,
+    }
+    assert found["extra"] == 5
+    assert found["recordio"] == [f"{place.into}train.rec"]
+    named = {example["target"].removeprefix(place.into): example["reason"] for example in found["differences"]}
+    assert named == {"ada/1.jpg": "missing", "ada/2.jpg": "other size", "bob/1.jpg": "other MD5"}
+    assert found["extra_examples"]["too few images"] == [f"{place.into}solo/1.jpg"]
+
+
+def test_other_bytes_that_only_comparing_finds(place: Place) -> None:
+    """Same size, newer, ETags of parts: unproven, until --deep reads the bytes; then right and wrong are told apart."""
+    for below in ("ada/3.jpg", "bob/3.jpg"):
+        place.put_in_parts(f"one/{below}", _RIGHT)
+    origin = {"Bucket": place.bucket, "CopySource": f"{place.bucket}/one/ada/3.jpg"}
+    place.client.copy_object(**origin, Key=f"{place.into}ada/3.jpg")
+    place.put_in_parts(f"{place.into}bob/3.jpg", _WRONG)
+    assert place.run("merge", "--no-journal").code == 0  # what lies there may be right, so it is left alone
+    shallow = place.run("verify", "--no-journal")
+    assert shallow.code == 0
+    assert shallow.report["unproven"] in (1, 2)  # a server may keep the ETag of a copy made of parts
+    deep = place.run("verify", "--no-journal", "--deep", "all")
+    assert deep.code == 4
+    found = deep.report
+    assert found["different_reasons"] == {"other bytes": 1}
+    assert [example["target"] for example in found["differences"]] == [f"{place.into}bob/3.jpg"]
+    assert (found["unproven"], found["right"], found["missing"]) == (0, _PLANNED + 1, 0)
+    assert found["compared"] == shallow.report["unproven"]
+    assert found["bytes_read"] == found["compared"] * 2 * len(_RIGHT)
+    assert found["requests"]["get"] == found["compared"] * 2
+
+
+def test_other_bytes_that_the_journal_finds(place: Place, tmp_path: Path) -> None:
+    """What was copied had another ETag: the journal tells, without reading a byte; --deep tells what it is."""
+    journal = ("--journal", str(tmp_path / "of-the-merge"))
+    place.put_in_parts("one/ada/3.jpg", _RIGHT)
+    assert place.run("merge", *journal).code == 0
+    place.put_in_parts(f"{place.into}ada/3.jpg", _WRONG)
+    assert place.run("verify", "--no-journal").code == 0
+    ended = place.run("verify", *journal)
+    assert (ended.code, ended.report["different_reasons"]) == (4, {"not what the journal recorded": 1})
+    assert place.run("merge", *journal).code == 3
+    deep = place.run("verify", *journal, "--deep", "1")
+    assert (deep.code, deep.report["different_reasons"]) == (4, {"other bytes": 1})
+    place.put_in_parts(f"{place.into}ada/3.jpg", _RIGHT)
+    cleared = place.run("verify", *journal, "--deep", "1")
+    assert cleared.code == 0, cleared.out
+
+
+def test_sample_is_no_larger_than_asked_for(here: Place) -> None:
+    """--deep N compares N images at most, the same ones each time."""
+    for number in range(6):
+        here.put_in_parts(f"one/ada/part{number}.jpg", _RIGHT)
+    assert here.run("merge", "--no-journal").code == 0
+    first, second = (here.run("verify", "--no-journal", "--deep", "4").report for _ in range(2))
+    assert first["proven"]["bytes"] == first["compared"] == 4
+    assert first["unproven"] == 2
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
+
+
+def test_large_objects_are_read_piece_by_piece(here: Place) -> None:
+    """A difference in the last byte of several pieces is found."""
+    large = b"x" * (9 << 20)
+    here.put_in_parts("one/ada/large.jpg", large)
+    here.put_in_parts(f"{here.into}ada/large.jpg", large[:-1] + b"y")
+    assert here.run("merge", "--no-journal").code == 0
+    found = here.run("verify", "--no-journal", "--deep", "all").report
+    assert found["different_reasons"] == {"other bytes": 1}
+    assert (found["bytes_read"], found["requests"]["get"]) == (2 * len(large), 6)
+
+
+@pytest.mark.parametrize("value", ["some", "-1", "1.5", ""])
+def test_deep_takes_a_number_or_all(here: Place, value: str) -> None:
+    """Anything else is a mistake, told before anything is sent."""
+    ended = here.run("verify", f"--deep={value}")
+    assert (ended.code, ended.report["exit_code"]) == (2, 2)
+    assert "--deep" in ended.report["error"]
+
+
+def test_text_for_people(here: Place) -> None:
+    """Without --json the verdict comes first, on stdout."""
+    sources = [f"s3://{here.bucket}/{name}/" for name in ("one", "two")]
+    ended = streammerge("verify", *sources, "--into", f"s3://{here.bucket}/{here.into}", "-q", server=here.server)
+    assert (ended.code, ended.err) == (4, "")
+    lines = ended.out.splitlines()
+    assert lines[1] == "VERIFICATION FOUND DIFFERENCES"
+    assert f"Missing:       {_PLANNED}" in lines
