@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -20,11 +19,13 @@ from streammerge.core.keys import Location
 from streammerge.core.plan import Copy
 from streammerge.errors import RunError, TransientError, UsageError
 from streammerge.s3.options import ListingOrder, Options
+from streammerge.s3.retry import Retries
 from streammerge.s3.sessions import LONGEST
 from streammerge.s3.store import S3Store, open_store
 from stub_s3 import Answer, Asked, listing, stub_s3
 
 _BOUND = 20.0  # seconds; whatever takes longer hangs
+_PROBES = 3  # times that the first look is tried
 _BUFFERED = 8 << 20  # bytes that may be on their way when the client has had enough
 _SOURCE, _DESTINATION = Location("bucket", "from/"), Location("bucket", "into/")
 _IMAGES = {f"from/ada/{number}.jpg": Kept(md5_of(str(number))) for number in range(3)}
@@ -67,6 +68,7 @@ async def _store(url: str) -> AsyncIterator[S3Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "KEY")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-SECRET")
+        patch.setattr("streammerge.s3.store._PROBES", Retries(attempts=_PROBES, base=0.01))
         async with asyncio.timeout(_BOUND), open_store(Options(endpoint_url=url, timeout=10)) as store:
             yield store
 
@@ -104,12 +106,12 @@ async def test_answer_without_an_end(kind: str, begin: str) -> None:
 
 @pytest.mark.parametrize("begin", _POURING)
 async def test_first_answer_without_an_end(begin: str) -> None:
-    """The first look at a prefix is botocore's, and bounded like others, each of its three times."""
+    """The first look at a prefix is botocore's, and bounded like others, each time that it is tried."""
     pouring = Pouring(("probe",), *_POURING[begin])
     async with _poured(pouring) as store:
         with pytest.raises(UsageError):
             await store.probe(_SOURCE)
-    assert pouring.poured < 3 * (LONGEST + _BUFFERED)
+    assert pouring.poured < _PROBES * (LONGEST + _BUFFERED)
 
 
 async def test_page_as_long_as_a_page_can_be() -> None:
@@ -145,8 +147,8 @@ _BOMBS = {
     "quadratic": f'<!DOCTYPE x [<!ENTITY a "{"a" * 50_000}">]><x>{"&a;" * 50_000}</x>',
     "file": '<!DOCTYPE x [<!ENTITY f SYSTEM "file://{file}">]><x>&f;</x>',
     "parameter": '<!DOCTYPE x [<!ENTITY % f SYSTEM "file://{file}"> %f;]><x>&f;</x>',
-    "deep": f"<x>{'<a>' * 100_000}{'</a>' * 100_000}</x>",
-    "wide": f"<x>{'<a/>' * 200_000}</x>",
+    "deep": f"<x>{'<a>' * 50_000}{'</a>' * 50_000}</x>",
+    "wide": f"<x>{'<a/>' * 50_000}</x>",
 }
 
 
@@ -156,24 +158,31 @@ def _bomb(name: str, root: str, file: Path) -> str:
     return bomb.encode("utf-16").decode(errors="surrogateescape") if "UTF-16" in bomb else bomb
 
 
-@pytest.mark.parametrize("status", [200, 500])
-@pytest.mark.parametrize("kind", ["probe", "list", "copy"])
-@pytest.mark.parametrize("name", _BOMBS)
-async def test_bomb(tmp_path: Path, name: str, kind: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "status"), [("probe", 200), ("probe", 500), ("list", 200), ("list", 500), ("copy", 200)]
+)
+async def test_bomb(tmp_path: Path, kind: str, status: int) -> None:
     """XML that grows, that names a file, that is deep or wide: soon a failure in a few words, and no file is read."""
     file = tmp_path / "private"
     file.write_text("what nobody may see")
-    roots = {"copy": "CopyObjectResult"}
-    bomb = Answer(status, _bomb(name, "Error" if status == 500 else roots.get(kind, "ListBucketResult"), file))
+    root = "Error" if status == 500 else "CopyObjectResult" if kind == "copy" else "ListBucketResult"
+    bombs = iter([Answer(status, _bomb(name, root, file)) for name in _BOMBS])
+    answer = listing()
     memory, began = _peak(), time.process_time()
-    with stub_s3(lambda asked: bomb if kind_of(asked) == kind else listing()) as server:
+    with stub_s3(lambda asked: answer if kind_of(asked) == kind else listing()) as server:
         async with _store(server.endpoint_url) as store:
-            with pytest.raises(UsageError if kind == "probe" else TransientError) as failed:  # noqa: PT012
-                await store.probe(_SOURCE)
-                await (store.list_page(_SOURCE) if kind == "list" else store.copy(_COPY, _SOURCE, _DESTINATION))
-    assert "what nobody may see" not in str(failed.value)
-    assert len(str(failed.value)) < 1000
-    assert time.process_time() - began < 5
+            await store.probe(_SOURCE)
+            calls: dict[str, Callable[[], Awaitable[object]]] = {
+                "probe": lambda: store.probe(_SOURCE),
+                "list": lambda: store.list_page(_SOURCE),
+                "copy": lambda: store.copy(_COPY, _SOURCE, _DESTINATION),
+            }
+            for answer in bombs:  # noqa: B007 - the stub answers it
+                with pytest.raises(UsageError if kind == "probe" else TransientError) as failed:
+                    await calls[kind]()
+                assert "what nobody may see" not in str(failed.value)
+                assert len(str(failed.value)) < 1000
+    assert time.process_time() - began < 10
     assert _peak() - memory < 256 << 20
 
 
@@ -182,31 +191,31 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "<Error><Code><a/></Code></Error>",
-        "<Error><Code>Odd</Code><Message><a/></Message><RequestId><b/></RequestId></Error>",
-        "<ListBucketResult><Contents><Size>3</Size></Contents></ListBucketResult>",
-        "<ListBucketResult><Contents><Key>from/a.jpg</Key><Size>many</Size></Contents></ListBucketResult>",
-        "<ListBucketResult><Contents><Key>a</Key><Size>3</Size><LastModified>once</LastModified></Contents></ListBucketResult>",
-        "<ListBucketResult><CommonPrefixes></CommonPrefixes></ListBucketResult>",
-        "<ListBucketResult><Contents>text</Contents></ListBucketResult>",
-        "\0",
-    ],
+_NONSENSE = (
+    "<Error><Code><a/></Code></Error>",
+    "<Error><Code>Odd</Code><Message><a/></Message><RequestId><b/></RequestId></Error>",
+    "<ListBucketResult><Contents><Size>3</Size></Contents></ListBucketResult>",
+    "<ListBucketResult><Contents><Key>from/a.jpg</Key><Size>many</Size></Contents></ListBucketResult>",
+    "<ListBucketResult><Contents><Key>a</Key><Size>3</Size><LastModified>once</LastModified></Contents></ListBucketResult>",
+    "<ListBucketResult><CommonPrefixes></CommonPrefixes></ListBucketResult>",
+    "<ListBucketResult><Contents>text</Contents></ListBucketResult>",
+    "\0",
 )
-@pytest.mark.parametrize("status", [200, 400])
-async def test_first_answer_that_makes_no_sense(body: str, status: int) -> None:
-    """It is bad input, in few words, and never an empty prefix."""
-    with stub_s3(lambda _: Answer(status, body)) as server:
+
+
+async def test_first_answer_that_makes_no_sense() -> None:
+    """Under 200 or 400, it is bad input in few words, and never an empty prefix."""
+    answer = Answer(200)
+    with stub_s3(lambda _: answer) as server:
         async with _store(server.endpoint_url) as store:
-            with pytest.raises(UsageError, match=r"^cannot list s3://bucket/from/") as refused:
-                await store.probe(_SOURCE)
-    assert len(str(refused.value)) < 1000
+            for answer in (Answer(status, body) for body in _NONSENSE for status in (200, 400)):  # noqa: B007
+                with pytest.raises(UsageError, match=r"^cannot list s3://bucket/from/") as refused:
+                    await store.probe(_SOURCE)
+                assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("beyond", ["into/ada/1.jpg", "from", "fro", "/from/ada/1.jpg", "from2/ada/1.jpg"])
-@pytest.mark.parametrize("order", get_args(ListingOrder))
+@pytest.mark.parametrize("order", ["any", "sorted"])
 async def test_key_outside_the_prefix(beyond: str, order: ListingOrder) -> None:
     """A key that was not asked for stops the run before anything is copied, and is named."""
     s3 = ScriptedS3(_IMAGES)
