@@ -90,7 +90,13 @@ def test_the_wait_is_bounded(failed: int, base: float, cap: float) -> None:
 
 
 def test_waits_are_spread() -> None:
-    """Full jitter: clients that failed together do not come back together."""
+    """Equal jitter: clients that failed together do not come back together."""
     waits = [Retries(base=1, cap=100).wait(3) for _ in range(200)]
-    assert min(waits) < 2
-    assert 6 < max(waits) <= 8
+    assert 4 <= min(waits) < 5
+    assert 7 < max(waits) <= 8
+
+
+def test_a_short_outage_is_outlasted() -> None:
+    """However the dice fall, all tries of a request are not used up within half a minute."""
+    retries = Retries()
+    assert all(sum(retries.wait(failed) for failed in range(1, retries.attempts)) > 32 for _ in range(200))
