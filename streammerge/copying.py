@@ -23,7 +23,6 @@ from streammerge.errors import (
     IncompleteError,
     RunError,
     S3Error,
-    StreamMergeError,
     TakenError,
     ThrottledError,
     TransientError,
@@ -138,12 +137,8 @@ class Copying:
 
     async def _settle(self, copy: Copy, decision: Decision, entered: float) -> None:
         try:
-            await self._try_until_settled(copy, decision, entered)
-        except ChangedError as error:
-            self._has_changed(copy, decision, error)
-        except S3Error as error:
-            self._fail(copy, decision, error)
-        except StreamMergeError:
+            await self._settle_object(copy, decision, entered)
+        except BaseException:
             self._ending = True  # whatever concerns every object needs no drain
             raise
         finally:
@@ -151,6 +146,14 @@ class Copying:
             self._open -= 1
             if not self._open:
                 self._idle.set()
+
+    async def _settle_object(self, copy: Copy, decision: Decision, entered: float) -> None:
+        try:
+            await self._try_until_settled(copy, decision, entered)
+        except ChangedError as error:
+            self._has_changed(copy, decision, error)
+        except S3Error as error:
+            self._fail(copy, decision, error)
 
     async def _try_until_settled(self, copy: Copy, decision: Decision, entered: float) -> None:
         for attempt in itertools.count(1):

@@ -13,7 +13,7 @@ from streammerge.copying import Copying
 from streammerge.core.keys import Location
 from streammerge.core.plan import Copy, is_same
 from streammerge.core.report import Tally
-from streammerge.errors import DeniedError, IncompleteError, unwrap
+from streammerge.errors import DeniedError, IncompleteError, ObjectError, S3Error, UsageError, unwrap
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
@@ -124,3 +124,56 @@ async def test_submitting_to_a_run_that_was_just_stopped_closes_the_copy() -> No
             await copying.submit(copy(), a_decision())
         gc.collect()
     assert [str(warning.message) for warning in warned] == []
+
+
+class _Refusing:
+    """Refuses all objects for one reason."""
+
+    def __init__(self, reason: type[S3Error]) -> None:
+        self._reason = reason
+        self._copies = 0
+
+    async def copy(self, copy: Copy, _source: Location, _destination: Location) -> str:
+        self._copies += 1
+        await asyncio.sleep(0.001 * (self._copies % 5))
+        raise self._reason(f"copy {copy.key!r}: refused", code="Refused")
+
+
+class _Noting(Progress):
+    """Remembers what it is to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+@pytest.mark.parametrize("producers", [1, 4, 16])
+@pytest.mark.parametrize(("reason", "stop"), [(ObjectError, IncompleteError), (DeniedError, UsageError)])
+async def test_a_failure_too_many_is_no_interruption(
+    reason: type[S3Error], stop: type[Exception], producers: int
+) -> None:
+    """Nothing is drained and nobody is told of an interruption: there is nothing to wait for, and it is not waited."""
+    job, progress = a_job(), _Noting()
+    limit = 300 if reason is ObjectError else None
+
+    async def produce(copying: Copying) -> None:
+        for number in range(1000):
+            await copying.submit(copy(f"out/id/{number}.jpg"), a_decision())
+
+    async def work() -> None:
+        options = Options(concurrency=16, max_failures=limit)
+        async with (
+            Copying(_Refusing(reason), job, Tally(job), progress, options, judge=Present()) as copying,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(producers):
+                group.create_task(produce(copying))
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with asyncio.timeout(_BOUND):
+            await work()
+    assert isinstance(unwrap(caught.value), stop)
+    assert progress.notes == []
