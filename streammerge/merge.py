@@ -22,6 +22,7 @@ from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
 from streammerge.planfile import plan_file
 from streammerge.progress import Progress
+from streammerge.pruning import Confirm, check_prunable, prune
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries, persist
 from streammerge.sampling import sampled
@@ -43,6 +44,7 @@ async def merge(
     journal: str | None = None,
     classes: Path | None = None,
     manifest: Path | None = None,
+    confirm_prune: Confirm | None = None,
 ) -> Report:
     """Merge the sources of a job into its destination, server-side.
 
@@ -54,20 +56,31 @@ async def merge(
     classes: a file that gets the identities as ImageFolder will number them, one a line, or as JSON if it is named so.
     manifest: a file (.csv, .parquet) that gets a row for every image of the plan, with its label and its source.
     Both are written once all of the plan is at the destination.
+    confirm_prune: if given, it is shown what lies at the destination and is not in the plan, once every copy has
+    succeeded, and says whether that is to be removed.
 
     Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
     RunError where the run cannot go on.
     """
     handoff = HandOff(classes, manifest)
+    if confirm_prune is not None:
+        check_prunable(job)
     async with (
         open_run(job, options, progress) as run,
         open_journal(journal, job, run.store) as record,
         handoff.opened() as catalogue,
     ):
+        if confirm_prune is not None:
+            run.tally.extras.gather()
         run.past = record.history if record else None
         with sampled(run.tally.throughput, lambda: run.tally.copied):
             copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
             await _copy_all(run, copying, catalogue)
+        if confirm_prune is not None and run.report("merge").complete:
+            progress.copying_done()
+            await prune(run.store.objects, run.tally, confirm_prune, record)
+        elif confirm_prune is not None:
+            progress.note("Nothing is removed from the destination: --prune waits until every copy has succeeded")
         report = run.report("merge")
         if record:
             record.ended(complete=report.complete)

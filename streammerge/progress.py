@@ -27,6 +27,9 @@ class Progress:
     def copied(self, copies: int) -> None:
         """So many copies more are settled, done or given up."""
 
+    def copying_done(self) -> None:
+        """Every copy is settled; what is printed from now on is not disturbed."""
+
     def retried(self, error: TransientError) -> None:
         """A request failed and will be tried again."""
 
@@ -76,6 +79,14 @@ class Bars(Progress):
         if self._copying is not None:
             self._copying.update(copies)
 
+    def copying_done(self) -> None:
+        """Clear the bars away."""
+        for bar in (self._copying, self._listing):
+            if bar is not None:
+                bar.close()
+        sys.stderr.write("\r")  # tqdm leaves the cursor at the end of what it blanked
+        sys.stderr.flush()
+
     def retried(self, error: TransientError) -> None:
         """Count what S3 refused for now behind the second bar."""
         if isinstance(error, ThrottledError):
@@ -93,11 +104,7 @@ class Bars(Progress):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Clear the bars away: the report says all that they said."""
-        for bar in (self._copying, self._listing):
-            if bar is not None:
-                bar.close()
-        sys.stderr.write("\r")  # tqdm leaves the cursor at the end of what it blanked
-        sys.stderr.flush()
+        self.copying_done()
 
 
 class Lines(Progress):

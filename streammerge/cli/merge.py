@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 import streammerge
+from streammerge.cli.asking import confirm_of
 from streammerge.cli.exits import DONE, INCOMPLETE, run
 from streammerge.cli.files import check_writable, write_file, write_page
 from streammerge.cli.options import (
@@ -35,6 +36,11 @@ def _say(report: Report, given: dict[str, Any]) -> int:
 @with_job
 @with_page
 @with_handoff
+@click.option(
+    "--prune", is_flag=True,
+    help="Once every copy has succeeded, remove what is not in the plan from the destination; asks before.",
+)  # fmt: skip
+@click.option("--yes", is_flag=True, help="Do not ask before removing; for scripts.")
 def merge(**given: Any) -> int:
     """Merge SOURCES into one destination.
 
@@ -50,8 +56,10 @@ def merge(**given: Any) -> int:
     job, options = job_of(given), options_of(given)
     check_writable(given["html"])
     with progress_of(given, copying=True) as progress:
+        confirm = confirm_of(prune=given["prune"], yes=given["yes"], progress=progress)
         files = {name: given[name] for name in ("classes", "manifest")}
-        report = run(streammerge.merge(job, options, progress=progress, journal=journal_of(given, job), **files))
+        place = journal_of(given, job)
+        report = run(streammerge.merge(job, options, progress=progress, journal=place, confirm_prune=confirm, **files))
     return _say(report, given)  # after the bars have gone
 
 

@@ -31,6 +31,10 @@ class Extras:
         """How many there are."""
         return self.reasons.total()
 
+    def gather(self) -> None:
+        """From now on keep every key."""
+        self.keys = {}
+
     def add(self, key: str, reason: str) -> None:
         """Count a key."""
         self.reasons[reason] += 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from streammerge.core.keys import Listed, Location, printable
-from streammerge.errors import ChangedError, ObjectError, StreamMergeError
+from streammerge.errors import ChangedError, ObjectError, StreamMergeError, TransientError
 from streammerge.s3 import failures
 from streammerge.s3.connection import Connection, rare
 from streammerge.s3.retry import Retries, persist
@@ -81,9 +81,11 @@ class Objects:
     async def remove(self, location: Location, keys: Sequence[str]) -> dict[str, StreamMergeError]:
         """Remove objects below a prefix; what is not there counts as removed. The keys that stay, with the reason.
 
-        Raises TransientError, RunError.
+        Raises RunError, and ValueError before anything is removed if a key is not below the prefix.
         """
-        assert all(key.startswith(location.prefix) for key in keys), "only below the destination"
+        for key in keys:
+            if not key.startswith(location.prefix):
+                raise ValueError(f"{key!r} is not below {location}")
         failed: dict[str, StreamMergeError] = {}
         plain = [key for key in keys if _fits_xml(key)]
         for start in range(0, len(plain), _BATCH):
@@ -92,19 +94,24 @@ class Objects:
             if not _fits_xml(key):
                 try:
                     await self._remove_one(location.bucket, key)
-                except ObjectError as error:
+                except (ObjectError, TransientError) as error:
                     failed[key] = error
-        return failed
+        return {key: error for key, error in failed.items() if not _is_gone(error)}
 
     async def _remove_one(self, bucket: str, key: str) -> None:
-        await self._call(f"DELETE {printable(key)!r}", lambda: self._client.delete_object(Bucket=bucket, Key=key))
+        await self._call(
+            f"DELETE {printable(key)!r}",
+            lambda: self._client.delete_object(Bucket=bucket, Key=key, **self._payer),
+        )
 
     async def _remove_batch(self, bucket: str, keys: Sequence[str]) -> dict[str, StreamMergeError]:
         what = f"DELETE of {len(keys):,} objects in {bucket}"
         asked = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            answer = await self._call(what, lambda: self._client.delete_objects(Bucket=bucket, Delete=asked))
-        except ObjectError as error:
+            answer = await self._call(
+                what, lambda: self._client.delete_objects(Bucket=bucket, Delete=asked, **self._payer)
+            )
+        except (ObjectError, TransientError) as error:
             return dict.fromkeys(keys, error)
         return {
             error["Key"]: failures.classify(
@@ -118,6 +125,10 @@ class Objects:
 
     async def _call(self, what: str, call: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         return await persist(lambda: rare(what, call(), self._limit), self._retries)
+
+
+def _is_gone(error: StreamMergeError) -> bool:
+    return isinstance(error, ChangedError) and error.code == "NoSuchKey"
 
 
 def _as_listed(modified: datetime) -> str:
