@@ -9,12 +9,8 @@ link under the final name and never follows it.
 Nothing is synced to the disk file by file: that costs a thousand times what a small file does. A crash of the machine,
 not of the process, may so leave files short, which the next run's check of sizes finds, or very rarely with holes,
 which `--check md5` finds.
-
-File operations are done at once while the file system answers in microseconds (of 20,000 small files a thread for each
-takes half as long again, aiofiles three times as long), and in threads where it takes longer, as over a network.
 """
 
-import asyncio
 import contextlib
 import errno
 import fcntl
@@ -22,20 +18,16 @@ import hashlib
 import itertools
 import os
 import stat
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from streammerge.core.keys import printable
 from streammerge.core.local import TEMPORARY, FileSystem, Found
 from streammerge.errors import IncompleteError, ObjectError, StreamMergeError, UsageError
+from streammerge.filework import FileWork
 
-T = TypeVar("T")
 _AT_ONCE = 256 * 1024  # bytes gathered before they are written
-_SLOW = 0.002  # seconds of an operation above which threads are worth their cost
-_THREADS = 32
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # What concerns every file, and not the one that is written
@@ -50,12 +42,11 @@ class Folder:
         self.file_system = FileSystem()
         self._root = root
         self._numbers = itertools.count()
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="files")
-        self._usual = 0.0  # seconds of an operation, averaged
+        self.work = FileWork()
 
     def close(self) -> None:
         """Wait for what threads still do, and let go."""
-        self._threads.shutdown()
+        self.work.close()
         os.close(self._root)
 
     def free(self) -> tuple[int, int, int]:
@@ -102,7 +93,7 @@ class Folder:
 
     async def md5(self, path: str) -> str:
         """The MD5 of a file, in hex digits; empty if it cannot be read."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._md5, path)
+        return await self.work.do(lambda: self._md5(path))
 
     def _md5(self, path: str) -> str:
         try:
@@ -126,15 +117,6 @@ class Folder:
             yield opened, name
         finally:
             os.close(opened)
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Do a file operation, here if it is likely to take no time, else in a thread."""
-        if self._usual > _SLOW:
-            result, took = await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
-        else:
-            result, took = _timed(work)
-        self._usual += (took - self._usual) / 64
-        return result
 
     def create(self) -> tuple[str, int]:
         """A new file under a temporary name: the name, and the file opened."""
@@ -163,13 +145,11 @@ def _descend(opened: int, folder: str, *, make: bool) -> int:
     return os.open(folder, _OPEN_FOLDER, dir_fd=opened)
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    start = time.perf_counter()
-    return work(), time.perf_counter() - start
-
-
 class Arrival:
-    """A file on its way: `write` its pieces, then `place` it, or `discard` it."""
+    """A file on its way: `write` its pieces, then `place` it; `discard` it in any case.
+
+    Work on it that a thread does when its task is cancelled ends before it is discarded: that is what the lock is for.
+    """
 
     def __init__(self, folder: Folder, path: str) -> None:
         self._folder = folder
@@ -178,6 +158,8 @@ class Arrival:
         self._held = 0  # bytes
         self._temporary = ""
         self._file = -1
+        self._lock = threading.Lock()
+        self._discarded = False
 
     async def write(self, piece: bytes) -> None:
         """Take a piece; small files are written in one go, at the end."""
@@ -194,16 +176,23 @@ class Arrival:
         await self._do(self._finish)
 
     def discard(self) -> None:
-        """Leave nothing of it."""
-        self._close()
-        if self._temporary:
-            self._folder.discard(self._temporary)
+        """Leave nothing of it, unless it is placed."""
+        with self._lock:
+            self._discarded = True
+            self._close()
+            if self._temporary:
+                self._folder.discard(self._temporary)
 
     async def _do(self, work: Callable[[], None]) -> None:
         try:
-            await self._folder.do(work)
+            await self._folder.work.do(lambda: self._guarded(work))
         except OSError as error:
             raise _meaning(self._path, error) from error
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            if not self._discarded:
+                work()
 
     def _flush(self) -> None:
         if self._file < 0:

@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,9 @@ async def test_puts_files_whole(tmp_path: Path) -> None:
     assert inside(tmp_path / "new/set") == {"a/deep/x.jpg": b"abcdef", "a/y.jpg": b"".join(large)}
 
 
-async def test_slow_file_systems_are_asked_in_threads(tmp_path: Path) -> None:
-    """With the same result, many at a time."""
+async def test_puts_many_at_a_time(tmp_path: Path) -> None:
+    """In several threads, into folders that they make at the same time."""
     with open_folder(tmp_path) as folder:
-        folder._usual = 1.0
         async with asyncio.TaskGroup() as group:
             for number in range(100):
                 group.create_task(put(folder, f"id{number % 7}/{number}.jpg", b"%d" % number))
@@ -101,7 +102,7 @@ async def test_a_full_disk_stops_the_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert not inside(tmp_path)
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+async def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     """But no file that merely looks alike."""
     (tmp_path / f"{TEMPORARY}1-2").write_bytes(b"half")
     (tmp_path / "a").mkdir()
@@ -111,23 +112,45 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     assert list(inside(tmp_path)) == [f"a/{TEMPORARY}1-2"]
 
 
-def test_one_run_at_a_time(tmp_path: Path) -> None:
+async def test_one_run_at_a_time(tmp_path: Path) -> None:
     """The second is told to wait."""
     with open_folder(tmp_path), pytest.raises(UsageError, match="another pull"), open_folder(tmp_path):
         pass
 
 
-def test_leaves_no_empty_directory_that_it_made(tmp_path: Path) -> None:
+async def test_leaves_no_empty_directory_that_it_made(tmp_path: Path) -> None:
     """What was there before stays."""
-    for directory in (tmp_path, tmp_path / "new"):
+    (tmp_path / "old").mkdir()
+    for directory in (tmp_path / "old", tmp_path / "new"):
         with open_folder(directory):
             pass
-    assert tmp_path.exists()
-    assert not (tmp_path / "new").exists()
+    assert os.listdir(tmp_path) == ["old"]
+
+
+async def test_cancelled_while_a_thread_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread ends first, and nothing unfinished is left, nor a file closed that is somebody else's by now."""
+    begun, write = threading.Event(), os.write
+
+    def slow(*given: Any) -> int:
+        begun.set()
+        time.sleep(0.05)
+        return write(*given)
+
+    monkeypatch.setattr(os, "write", slow)
+    with open_folder(tmp_path) as folder:
+        tasks = [asyncio.create_task(put(folder, f"a/{number}.jpg", b"abc")) for number in range(40)]
+        await asyncio.to_thread(begun.wait, 5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
+    left = inside(tmp_path)
+    assert set(left.values()) <= {b"abc"}
+    assert not [path for path in left if path.startswith(TEMPORARY)]
 
 
 @pytest.mark.parametrize("path", ["/proc/streammerge", "/proc/self/status", "/dev/null/x"])
-def test_a_directory_that_cannot_be_is_bad_input(path: str) -> None:
+async def test_a_directory_that_cannot_be_is_bad_input(path: str) -> None:
     """A file system that takes no folder, something that is no folder."""
     with pytest.raises(UsageError, match="cannot use"), open_folder(Path(path)):
         pass
