@@ -22,6 +22,9 @@ from servers.ceph_root import is_unpacked
 from servers.moto import moto
 from streammerge.demo.server import seaweedfs
 
+settings.register_profile("noisy", deadline=None)  # machines that run tests are shared: no example is too slow
+settings.load_profile("noisy")
+
 _S = TypeVar("_S")
 _FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server"}
 _FIRST_CEPH_TIMEOUT = 900

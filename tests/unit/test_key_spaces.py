@@ -80,7 +80,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     images=st.dictionaries(NAMES, st.integers(1, 4), max_size=120),
     heavy=st.tuples(NAMES, st.integers(0, 1000)),

@@ -190,7 +190,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(answers=ANSWERS, bounds=st.lists(st.integers(1, 200), min_size=3, max_size=3).map(sorted))
 def test_bounds_hold_whatever_the_answers(answers: list[tuple[float, float, bool, int]], bounds: list[int]) -> None:
     """Size and pace keep to their bounds, starts are never in the past nor out of order, one answer halves at most."""

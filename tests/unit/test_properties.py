@@ -141,7 +141,6 @@ def counts(outcome: Outcome) -> list[tuple[int, Counter[str]]]:
     return [(census.objects, census.reasons) for census in outcome.censuses]
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, rules=RULES, sizes=PAGE_SIZES, ranges=st.integers(1, 5))
 def test_pages_and_ranges_do_not_change_the_plan(
     sources: Sequence[Contents], rules: dict[str, Any], sizes: list[int], ranges: int
@@ -154,7 +153,6 @@ def test_pages_and_ranges_do_not_change_the_plan(
     assert counts(cut) == counts(whole)
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, rules=RULES, sizes=PAGE_SIZES, seed=st.integers(0, 99))
 def test_listing_order_does_not_change_the_plan(
     sources: Sequence[Contents], rules: dict[str, Any], sizes: list[int], seed: int
@@ -254,7 +252,7 @@ def settle(images: list[Placed], collisions: str, duplicates: str) -> tuple[dict
     return names, twins, dropped
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(sources=SOURCES, rules=RULES)
 def test_nothing_is_lost(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
     """Every object listed is kept, a duplicate, dropped, below the threshold or ignored, as the naive way has it."""
@@ -269,7 +267,6 @@ def test_nothing_is_lost(sources: Sequence[Contents], rules: dict[str, Any]) -> 
     assert len(kept) + below + duplicates + dropped + ignored == sum(map(len, sources))
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, rules=RULES)
 def test_targets_and_images_are_unique(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
     """No two copies have one target, none is made twice, and all lie below the destination."""
@@ -279,7 +276,6 @@ def test_targets_and_images_are_unique(sources: Sequence[Contents], rules: dict[
     assert all(copy.target.startswith(f"x/{copy.identity}/") for copy in copies)
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, rules=RULES)
 def test_a_second_run_finds_everything_there(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
     """Once the plan's copies are made, the same job has nothing to copy, no conflict, nothing extra."""
@@ -291,7 +287,6 @@ def test_a_second_run_finds_everything_there(sources: Sequence[Contents], rules:
     assert not any(decision.copies or decision.conflicts or decision.extra for decision in again.decisions)
 
 
-@settings(deadline=None)
 @given(sources=SOURCES, rules=RULES, first=st.integers(1, 2))
 def test_another_source_renames_nothing(sources: Sequence[Contents], rules: dict[str, Any], first: int) -> None:
     """What the first sources have placed stays where it is when another one is added at the end."""
@@ -330,7 +325,6 @@ def test_names_of_one_identity(members: list[dict[str, str]], names: list[str], 
 KEY = st.text(st.sampled_from("a-.0/ 1\x01é🙂\uffff\U00010000"), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(
     listings=st.lists(st.sets(KEY.map(lambda key: f"{key}.jpg"), max_size=15), min_size=2, max_size=3),
     sizes=PAGE_SIZES,
@@ -357,7 +351,7 @@ FAMILIES = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     sources=st.lists(FAMILIES, min_size=1, max_size=3),
     size=st.integers(40, 200),
@@ -385,7 +379,6 @@ def test_ranges_lose_nothing(sources: list[dict[str, int]], size: int, ranges: i
         assert sorted(listed) == sorted(of_one)
 
 
-@settings(deadline=None)
 @given(
     keys=st.lists(KEY.map(lambda key: f"x/{key}.jpg"), min_size=2, max_size=12),
     sizes=PAGE_SIZES,

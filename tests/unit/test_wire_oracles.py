@@ -54,7 +54,6 @@ HEADERS = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "PUT"]),
     key=KEYS,
@@ -149,7 +148,6 @@ def wire(hermetic_environment: None) -> Wire:  # noqa: ARG001 - the environment 
 RESULT = b'<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>'
 
 
-@settings(deadline=None)
 @given(source=KEYS, target=KEYS)
 def test_the_address_of_a_copy_is_botocores(wire: Wire, source: str, target: str) -> None:
     """URL and copy source of a CopyObject, for any keys."""
@@ -159,7 +157,6 @@ def test_the_address_of_a_copy_is_botocores(wire: Wire, source: str, target: str
     assert wire.sent.headers["x-amz-copy-source"].decode() == encode_path(f"other/{source}")
 
 
-@settings(deadline=None)
 @given(prefix=TEXT, token=TEXT.filter(bool), after=TEXT.filter(bool))
 def test_the_address_of_a_listing_is_botocores(wire: Wire, prefix: str, token: str, after: str) -> None:
     """The query of a ListObjectsV2, but for the order, which is free until it is signed."""
@@ -248,7 +245,6 @@ def botocores_page(wire: Wire, body: bytes) -> Page:
     )
 
 
-@settings(deadline=None)
 @given(
     entries=st.lists(ENTRIES, max_size=4),
     prefixes=st.lists(KEYS, max_size=3),
@@ -285,7 +281,6 @@ def test_a_page_is_botocores(
     assert page == botocores_page(wire, body)
 
 
-@settings(deadline=None)
 @given(keys=st.lists(RAW_KEYS, max_size=4))
 def test_a_page_without_encoding_is_taken_literally(wire: Wire, keys: list[str]) -> None:
     """A store that ignores encoding-type says so, and its keys are not decoded."""
@@ -458,7 +453,6 @@ def test_a_token_of_a_last_page_means_nothing() -> None:
     assert parse_page(PAGE.replace(b">false</IsTruncated>", b">true" + token), "LIST").token == "t"
 
 
-@settings(deadline=None)
 @given(etag=ETAGS, quoted=st.booleans(), before=st.booleans())
 def test_a_copy_is_botocores(wire: Wire, etag: str, *, quoted: bool, before: bool) -> None:
     """The ETag of the result, with or without quotes, wherever it stands."""
@@ -488,7 +482,6 @@ def test_a_200_without_a_result_is_no_copy(body: bytes) -> None:
     assert parse_copy(body, "copy") == ""
 
 
-@settings(deadline=None)
 @given(code=st.sampled_from(["SlowDown", "NoSuchKey", "X"]), message=RAW_KEYS, status=st.sampled_from([400, 403, 503]))
 def test_an_error_is_botocores(wire: Wire, code: str, message: str, status: int) -> None:
     """Code, message and request id, whatever the message holds."""
