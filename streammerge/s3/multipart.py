@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from streammerge.core.keys import Location, is_plain_md5, printable
@@ -60,10 +60,10 @@ class MultipartCopy:
             described["Tagging"] = encode_query(tags)
         described |= self._options.created
         # Once an upload may have begun it is known, and ended: a cancellation waits for that.
-        creating = asyncio.ensure_future(self._call(self._client.create_multipart_upload(**self._target, **described)))
+        creating = asyncio.ensure_future(self._create(described))
         try:
             created = await asyncio.shield(creating)
-            upload = {**self._target, "UploadId": created["UploadId"]}
+            upload = {**self._target, "UploadId": created}
             parts = await self._copy_parts(upload)
             await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **payer))
             return await self._complete(upload, parts)
@@ -73,6 +73,17 @@ class MultipartCopy:
 
     async def _call(self, call: Awaitable[dict[str, Any]], limit: float | None = None) -> dict[str, Any]:
         return await rare(self._what, call, limit or self._limit)
+
+    def _said(self, answer: Mapping[str, Any], name: str, step: str) -> str:
+        """A field that an answer must have, or 200 means nothing. Raises TransientError."""
+        value: str | None = answer.get(name)
+        if not value:
+            raise TransientError(f"{self._what}: {step} was answered without {name}", code=f"No{name}")
+        return value
+
+    async def _create(self, described: dict[str, Any]) -> str:
+        answer = await self._call(self._client.create_multipart_upload(**self._target, **described))
+        return self._said(answer, "UploadId", "its beginning")
 
     async def _tags(self) -> dict[str, str]:
         tagging = await self._call(self._client.get_object_tagging(**self._source, **self._options.payer))
@@ -108,28 +119,25 @@ class MultipartCopy:
             ),
             self._retries,
         )
-        etag = answer.get("CopyPartResult", {}).get("ETag")
-        if not etag:
-            raise TransientError(f"{self._what}: part {number} was answered without an ETag", code="NoETag")
+        etag = self._said(answer.get("CopyPartResult", {}), "ETag", f"part {number}")
         return {"ETag": etag, "PartNumber": number}
 
     async def _complete(self, upload: dict[str, str], parts: list[dict[str, Any]]) -> str:
         absent = {} if self._replaces else {"IfNoneMatch": "*"}
 
-        def complete() -> Awaitable[dict[str, Any]]:
+        async def complete() -> str:
             asked = {**upload, "MultipartUpload": {"Parts": parts}, **absent, **self._options.payer}
-            return self._call(self._client.complete_multipart_upload(**asked))
+            answer = await self._call(self._client.complete_multipart_upload(**asked))
+            return self._said(answer, "ETag", "its end").strip('"')
 
         try:
-            answer = await persist(complete, self._retries)
+            return await persist(complete, self._retries)
         except ObjectError as error:
             # an upload that is gone was completed by an earlier try whose answer was lost, or aborted by someone
             made = await self._made_of(parts) if error.code in ("NoSuchUpload", "PreconditionFailed") else None
             if made is None:
                 raise
             return made
-        etag: str = answer["ETag"].strip('"')
-        return etag
 
     async def _made_of(self, parts: list[dict[str, Any]]) -> str | None:
         """The target's ETag if it is what these parts make: the MD5 of theirs, so an older object is none."""
@@ -137,16 +145,16 @@ class MultipartCopy:
             head = await self._call(self._client.head_object(**self._target))
         except ObjectError:
             return None
-        found: str = head["ETag"].strip('"')
+        found: str = head.get("ETag", "").strip('"')
         etags = [part["ETag"].strip('"') for part in parts]
         if not all(map(is_plain_md5, etags)):
             return None
         whole = hashlib.md5(bytes.fromhex("".join(etags)), usedforsecurity=False).hexdigest()
         return found if found == f"{whole}-{len(parts)}" else None
 
-    async def _abort(self, creating: asyncio.Future[dict[str, Any]]) -> None:
+    async def _abort(self, creating: asyncio.Future[str]) -> None:
         try:
-            upload = {**self._target, "UploadId": (await creating)["UploadId"]}
+            upload = {**self._target, "UploadId": await creating}
         except ObjectError:
             return  # it never began
         except StreamMergeError as error:

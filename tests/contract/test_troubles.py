@@ -243,6 +243,20 @@ async def test_an_upload_that_somebody_aborted_is_no_success(
     assert s3.objects.get(_LARGE_TARGET) == there
 
 
+@pytest.mark.parametrize(
+    "body", ["", "<Odd/>", "<CompleteMultipartUploadResult><ETag/></CompleteMultipartUploadResult>"]
+)
+@pytest.mark.parametrize("operation", ["create", "part", "complete"])
+async def test_200_without_what_it_must_say_is_no_success(operation: str, body: str) -> None:
+    """A copy in parts that was never put together is not told as made, and is an error of ours."""
+    s3 = _large(lambda request: Answer(200, body) if request.operation == operation else None)
+    async with asyncio.timeout(_BOUND), _store(s3) as store:
+        with pytest.raises(TransientError, match="was answered without"):
+            await store.copy(_COPY, _SOURCE, _DESTINATION)
+    assert _LARGE_TARGET not in s3.objects
+    assert not s3.uploads
+
+
 _EXPIRED = "2020-01-01T00:00:00Z"
 
 
