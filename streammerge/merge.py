@@ -17,14 +17,14 @@ from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Report, Tally
-from streammerge.errors import RunError, UsageError, unwrap
+from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
 from streammerge.planfile import plan_file
 from streammerge.progress import Progress
 from streammerge.pruning import Confirm, check_prunable, prune
 from streammerge.s3.options import Options
-from streammerge.s3.retry import Retries, persist
+from streammerge.s3.retry import Retries
 from streammerge.sampling import sampled
 from streammerge.scanning import RANGES, scan
 
@@ -99,7 +99,8 @@ async def _copy_all(run: "Run", copying: Copying, catalogue: Catalogue | None) -
     async with copying:
         await run.decide_all(settle)
         for decision in await copying.settled():
-            await settle(await run.decide_anew(decision))
+            if (anew := await run.decide_anew(decision)) is not None:
+                await settle(anew)
 
 
 async def plan(
@@ -200,7 +201,12 @@ class Run:
         listings.append(self._listing(self.job.destination, loose, FOLDER, images_only=False))
 
         async def emit(identity: Identity) -> None:
-            await settle(await self._decide(identity))
+            try:
+                decision = await self._decide(identity)
+            except TransientError as error:
+                raise IncompleteError(f"{error}. What was copied stays: run the same command again to go on") from error
+            self._count(decision)
+            await settle(decision)
 
         await scan(
             self.store,
@@ -233,9 +239,11 @@ class Run:
         decision = decide(identity, self.job, self.past)
         if decision.conflicts:
             await self._resolve(decision)
+        return decision
+
+    def _count(self, decision: Decision) -> None:
         self.tally.decided(decision)
         self._progress.planned(len(decision.copies))
-        return decision
 
     async def _resolve(self, decision: Decision) -> None:
         """Settle the conflicts: some are none, for ETags that are no MD5s; the rest are as `if_exists` has it."""
@@ -262,27 +270,37 @@ class Run:
 
     async def _are_encrypted(self, copy: Copy) -> bool:
         source = self.job.sources[copy.source].location
-        return not await persist(lambda: self.store.etags_are_md5(copy, source, self.job.destination), self.retries)
+        return not await self.store.etags_are_md5(copy, source, self.job.destination)
 
-    async def decide_anew(self, outdated: Decision) -> Decision:
+    async def decide_anew(self, outdated: Decision) -> Decision | None:
         """Look again at every object of an identity, and decide about it as if for the first time.
 
         What this run has copied of it counts as copied where the new plan wants it still, and as extra where not.
+        None where it cannot be looked at: what has changed then counts as not attempted.
         """
-        identity = outdated.identity
-        members = [
-            [image for image in [await self._look_again(source, old) for old in images] if image is not None]
-            for source, images in zip(self.job.sources, identity.members, strict=False)
-        ]
-        self._progress.note(f"Identity {printable(identity.name)} has changed since it was listed: deciding anew")
+        name = printable(outdated.identity.name)
+        try:
+            decision = await self._decide(await self._seen_again(outdated.identity))
+        except S3Error as error:
+            self._progress.note(
+                f"Warning: identity {name} has changed since it was listed, and is left as it is: {error}"
+            )
+            return None
+        self._progress.note(f"Identity {name} has changed since it was listed: deciding anew")
         self.tally.withdrawn(outdated)
-        members.append(await self._existing(identity.name))
-        decision = await self._decide(Identity(identity.name, members))
+        self._count(decision)
         decision.anew = True
         made = {copy.target for copy in outdated.copies} if outdated.made else set()
         for copy in [copy for copy in decision.present if copy.target in made]:
             self.tally.was_made(copy, decision)
         return decision
+
+    async def _seen_again(self, identity: Identity) -> Identity:
+        members = [
+            [image for image in [await self._look_again(source, old) for old in images] if image is not None]
+            for source, images in zip(self.job.sources, identity.members, strict=False)
+        ]
+        return Identity(identity.name, [*members, await self._existing(identity.name)])
 
     async def _look_again(self, source: Source, old: Image) -> Image | None:
         head = await self.store.objects.head(source.location.bucket, old.key)

@@ -29,7 +29,7 @@ from streammerge.folder import Folder, open_folder
 from streammerge.handoff import HandOff
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
-from streammerge.s3.retry import Retries, persist
+from streammerge.s3.retry import Retries
 from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ class _Run:
         if await self._folder.md5(wanted.path) == wanted.etag:
             return True
         key = self._location.prefix + wanted.path
-        return not await persist(lambda: self._store.etag_is_md5(self._location, key), self._retries)
+        return not await self._store.etag_is_md5(self._location, key)
 
     def _settled(self, wanted: Wanted, error: S3Error | None) -> None:
         self._progress.copied(1)

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 
 from browser import Browser, chromium
 from servers import Server, Unavailable, connect

@@ -133,6 +133,29 @@ async def test_a_source_object_that_changes_again_and_again_is_a_failure() -> No
     assert _adds_up(report)
 
 
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (500, "InternalError")])
+async def test_a_changed_identity_that_cannot_be_looked_at_is_left_as_it_is(status: int, code: str) -> None:
+    """The others go on; the report says that not all was tried, and adds up."""
+    s3 = ScriptedS3(_two_sources())
+    change = _once("one/ada/b.jpg", lambda: s3.objects.update({"one/ada/b.jpg": Kept(md5_of("new"), 4, _LATER)}))
+    s3.script = lambda request: (
+        refusal(status, code) if request.operation == "head" and request.key.startswith("one/") else change(request)
+    )
+    report = await _merge(s3, attempts=2)
+    assert (report.complete, report.changed, report.copied, report.not_attempted) == (False, 0, 5, 1)
+    assert "into/ada/b.jpg" not in s3.objects
+    assert _adds_up(report)
+
+
+async def test_a_conflict_that_cannot_be_looked_at_for_now_is_for_another_run() -> None:
+    """It is asked about as often as any request is tried, and then running again goes on."""
+    s3 = ScriptedS3({**_two_sources(), "into/ada/b.jpg": Kept(md5_of("another's"), 3, _LATER)})
+    s3.script = lambda request: refusal(500, "InternalError") if request.operation == "head" else None
+    with pytest.raises(IncompleteError, match="run the same command again"):
+        await _merge(s3, attempts=3)
+    assert s3.count("head") == 3
+
+
 def _write_target(s3: ScriptedS3, kept: Kept) -> Callable[[Request], Answer | None]:
     return _once("one/ada/b.jpg", lambda: s3.objects.update({"into/ada/b.jpg": kept}))
 
