@@ -3,6 +3,7 @@
 report = await merge(make_job(["s3://bucket/a/", "s3://bucket/b/"], into="s3://bucket/merged/", min_images=2))
 """
 
+from streammerge.core.chronicle import Chronicle, render_chronicle
 from streammerge.core.inspected import InspectionReport
 from streammerge.core.inspected_text import render_inspection
 from streammerge.core.job import Job, Source, make_job, make_sources
@@ -19,9 +20,11 @@ from streammerge.inspect import inspect
 from streammerge.merge import merge, plan
 from streammerge.pull import ensure_merged, pull
 from streammerge.s3.options import Options
+from streammerge.status import status
 from streammerge.verify import verify
 
 __all__ = [
+    "Chronicle",
     "IncompleteError",
     "InspectionReport",
     "Job",
@@ -45,9 +48,11 @@ __all__ = [
     "plan",
     "pull",
     "render",
+    "render_chronicle",
     "render_inspection",
     "render_pull",
     "render_verification",
+    "status",
     "verify",
     "write_classes",
     "write_manifest",

@@ -70,9 +70,11 @@ class Journal:
 
     async def keep(self) -> None:
         """Write, at every interval and once more when it is closed. Raises IncompleteError."""
-        while not self._closing.is_set():
+        closing = False
+        while not closing:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._place.interval)
+            closing = self._closing.is_set()  # before the last write, not while it goes on
             await self.write()
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from streammerge.cli.demo import demo
 from streammerge.cli.inspect import inspect
 from streammerge.cli.merge import merge, plan
 from streammerge.cli.pull import pull
+from streammerge.cli.status import status
 from streammerge.cli.verify import verify
 
 
@@ -15,5 +16,5 @@ def commands() -> None:
     """Merge ImageFolder data sets (prefix/identity/image) that live in S3, without downloading them."""
 
 
-for _verb in (merge, plan, verify, inspect, pull, demo):
+for _verb in (inspect, plan, merge, status, verify, pull, demo):
     commands.add_command(_verb)

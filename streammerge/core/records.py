@@ -34,7 +34,6 @@ VERSION = 1
 _CHECKSUM = 9  # characters: eight digits and a space
 _BEGAN, _COPIED = b'{"did":"began",', b'{"did":"copied",'
 _KEY, _AT, _RESULT = b'"key":', b',"at":', b',"result":'  # a quote within a value is escaped, so these are names
-_NO_JOURNAL = "is not a journal of streammerge: name another place with --journal"
 
 
 def to_line(record: dict[str, Any]) -> bytes:
@@ -59,9 +58,15 @@ def from_line(line: bytes) -> dict[str, Any] | None:
 
 
 def may_have_begun(line: bytes) -> bool:
-    """Whether a line that is not intact may be the beginning of a `began`: a crash as a journal was begun."""
-    digits, body = line.rstrip(b"\n")[: _CHECKSUM - 1], line.rstrip(b"\n")[_CHECKSUM - 1 :]
-    return all(digit in b"0123456789abcdef" for digit in digits) and (b" " + _BEGAN).startswith(body[: len(_BEGAN) + 1])
+    """Whether a line that is not whole may be the beginning of a `began`: a crash as a journal was begun."""
+    text = line.rstrip(b"\n")
+    digits, body = text[: _CHECKSUM - 1], text[_CHECKSUM - 1 :]
+    return (
+        bool(text)
+        and not is_intact(line)
+        and all(digit in b"0123456789abcdef" for digit in digits)
+        and (b" " + _BEGAN).startswith(body[: len(_BEGAN) + 1])
+    )
 
 
 def began(fingerprint: str, job: str, run: str, at: float) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class History:
     def seal(self, place: str) -> None:
         """Be ready to answer. Raises UsageError if what was taken in is no journal."""
         if not self._began and (self._intact or not self._beginnings):
-            raise UsageError(f"{place} {_NO_JOURNAL}")
+            raise UsageError(f"{place} is not a journal of streammerge: name another place with --journal")
         for digests in (self._made, self._became):
             digests[:] = array("Q", sorted(digests))
 

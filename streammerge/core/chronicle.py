@@ -1,0 +1,149 @@
+"""The chronicle: what a journal tells of a job's runs, for whoever asks how far it is."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from streammerge.core.keys import printable
+from streammerge.core.records import check_version, from_line, may_have_begun
+from streammerge.core.rendering import human_bytes
+from streammerge.errors import UsageError
+
+_SHOWN = 5  # failures; the last ones
+_AGAIN = "run the same command again to go on"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. Times are in seconds since 1970; `ended` is None, and `complete` False, if it was cut short."""
+
+    run: str
+    began: float
+    ended: float | None = None
+    complete: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """A copy that was given up, and not made since."""
+
+    key: str
+    target: str
+    code: str
+    reason: str
+    at: float  # seconds since 1970
+
+
+@dataclass(slots=True)
+class Chronicle:
+    """What a journal tells.
+
+    copied: copies made, in all runs; bytes: of these. failed: copies that were given up, and not made since.
+    removed: objects that were, or were about to be, removed. damaged: lines that cannot be read.
+    last: when the last thing was recorded, in seconds since 1970. held: whether some process writes to it now.
+    """
+
+    journal: str
+    held: bool = False
+    job: str = ""
+    fingerprint: str = ""
+    runs: list[RunRecord] = field(default_factory=list)
+    copied: int = 0
+    bytes: int = 0
+    removed: int = 0
+    damaged: int = 0
+    last: float | None = None
+    failures: dict[str, FailureRecord] = field(default_factory=dict)  # by target
+
+    @property
+    def state(self) -> str:
+        """How the job stands: `running`, `complete`, `incomplete` or `interrupted`."""
+        if self.held:
+            return "running"
+        if not self.runs or self.runs[-1].ended is None:
+            return "interrupted"
+        return "complete" if self.runs[-1].complete else "incomplete"
+
+    def to_json(self) -> dict[str, Any]:
+        """The chronicle as an object of JSON's types."""
+        failures = list(self.failures.values())
+        return {**asdict(self), "state": self.state, "failed": len(failures), "failures": list(map(asdict, failures))}
+
+    def _take(self, record: dict[str, Any]) -> None:
+        did = record["did"]
+        self.last = record["at"]
+        if did == "began":
+            check_version(record, self.journal)
+            self.job, self.fingerprint = record["job"], record["fingerprint"]
+            self.runs.append(RunRecord(record["run"], record["at"]))
+        elif did == "copied":
+            self.copied += 1
+            self.bytes += record["size"]
+            self.failures.pop(record["target"], None)
+        elif did == "failed":
+            self.failures.pop(record["target"], None)  # so that the last failures come last
+            self.failures[record["target"]] = FailureRecord(
+                record["key"], record["target"], record["code"], record["reason"], record["at"]
+            )
+        elif did == "removed":
+            self.removed += 1
+        elif did == "ended" and self.runs:
+            self.runs[-1] = replace(self.runs[-1], ended=record["at"], complete=record["complete"])
+
+
+def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False) -> Chronicle:
+    """What the lines of a journal tell. Raises UsageError if it is none, or of another version."""
+    told = Chronicle(place, held)
+    beginnings = True
+    for line in lines:
+        if record := from_line(line):
+            told._take(record)  # noqa: SLF001 - only here is one made
+        else:
+            told.damaged += 1
+            beginnings = beginnings and may_have_begun(line)
+    if not told.runs and (told.last is not None or not beginnings):
+        raise UsageError(f"{place} is not a journal of streammerge")
+    return told
+
+
+def render_chronicle(told: Chronicle) -> str:
+    """The chronicle as text, for people."""
+    lines = [
+        f"Journal:  {told.journal}",
+        f"Job:      {told.job or 'not known: the first run ended as it began'}",
+        f"State:    {_state(told)}",
+        f"Runs:     {len(told.runs):,}",
+        *(f"  began {_time(run.began)}, {_end(run)}" for run in told.runs[-_SHOWN:]),
+        f"Copied:   {told.copied:,} ({human_bytes(told.bytes)})",
+        f"Failed:   {len(told.failures):,}",
+    ]
+    lines += [
+        f"  {_time(failure.at)} {printable(failure.key)}: {printable(failure.reason)}"
+        for failure in list(told.failures.values())[-_SHOWN:]
+    ]
+    if told.removed:
+        lines.append(f"Removed:  {told.removed:,} from the destination, outside the plan")
+    if told.damaged:
+        lines.append(f"Damaged:  {told.damaged:,} lines cannot be read; what they recorded is looked at anew")
+    return "\n".join(lines)
+
+
+def _state(told: Chronicle) -> str:
+    last = f", last recorded {_time(told.last)}" if told.last is not None else ""
+    return {
+        "running": f"a run is at work{last}",
+        "complete": f"complete{last}",
+        "incomplete": f"incomplete: {_AGAIN}{last}",
+        "interrupted": f"interrupted: {_AGAIN}{last}",
+    }[told.state]
+
+
+def _end(run: RunRecord) -> str:
+    if run.ended is None:
+        return "not ended"
+    return f"ended {_time(run.ended)}, {'complete' if run.complete else 'incomplete'}"
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
