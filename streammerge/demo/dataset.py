@@ -23,11 +23,11 @@ def objects() -> Iterator[tuple[str, bytes]]:
         person = f"person-{number:03}"
         for shot in range(1 if number <= 6 else 2 + number % 2):  # noqa: PLR2004 - see above
             folder = f"{person}/outdoor" if shot == 2 else person  # noqa: PLR2004 - the third lies deeper
-            yield f"{PHOTOS}{folder}/photo-{shot + 1}.jpg", _picture(number, shot, "JPEG")
+            yield f"{PHOTOS}{folder}/photo-{shot + 1}.jpg", picture(number, shot, "JPEG")
     for number in range(4, 37):  # 33 faces: 4 to 24 are people of the first set, 25 to 36 are new
-        yield f"{FACES}person-{number:03}_face.png", _picture(number, 0, "PNG")
-    yield f"{PHOTOS}person-010/person-010_face.png", _picture(10, 0, "PNG")  # the same image: a duplicate
-    yield f"{PHOTOS}person-011/person-011_face.png", _picture(11, 9, "PNG")  # another one of that name: a collision
+        yield f"{FACES}person-{number:03}_face.png", picture(number, 0, "PNG")
+    yield f"{PHOTOS}person-010/person-010_face.png", picture(10, 0, "PNG")  # the same image: a duplicate
+    yield f"{PHOTOS}person-011/person-011_face.png", picture(11, 9, "PNG")  # another one of that name: a collision
     yield f"{PHOTOS}person-012/broken.jpg", b""
     yield f"{PHOTOS}README.txt", b"Taken in spring.\n"
     yield f"{FACES}.DS_Store", b"\0"
@@ -35,7 +35,7 @@ def objects() -> Iterator[tuple[str, bytes]]:
     yield f"{MERGED}train.idx", b"0\t0\n"
 
 
-def _picture(number: int, shot: int, kind: str) -> bytes:
+def picture(number: int, shot: int, kind: str) -> bytes:
     """A small portrait; the same arguments give the same bytes."""
     image = Image.new("RGB", (_SIZE, _SIZE), (number * 53 % 256, number * 97 % 256, (shot * 80 + 60) % 256))
     draw = ImageDraw.Draw(image)

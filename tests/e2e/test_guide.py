@@ -1,0 +1,139 @@
+"""The guide, run block by block on a data set with the five faults that the first run of the job met."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command import environment
+from oracle import contents
+from seeding import new_bucket, put_all
+from servers import Server, connect
+from streammerge.demo.dataset import picture
+
+_GUIDE = Path(__file__).parent.parent.parent.joinpath("docs", "guide.md").read_text("utf-8")
+_BUCKET = "data-labeling.livereachmedia.com"
+_FACES, _SECOND, _INTO = (
+    f"datasets/{name}/rekognition_set/" for name in ("faces_only", "reidnet_v2_training_data", "reidnet_v3")
+)
+_RENAMED = "p4_face_reidnet_v2_training_data"
+
+
+def _objects() -> dict[str, bytes]:
+    """Eight identities, and each of the faults of the first run."""
+    faces = {f"{_FACES}p{number}_face.png": picture(number, 0, "PNG") for number in range(1, 7)}  # 1: a flat source
+    second = {
+        **{f"{_SECOND}p{number}/a.png": picture(number, 1, "PNG") for number in (1, 2, 4)},  # 2: one image in each
+        f"{_SECOND}p3/outdoor/b.png": picture(3, 1, "PNG"),  # 3: a nested folder
+        f"{_SECOND}p4/p4_face.png": picture(4, 7, "PNG"),  # 4: a collision, whose new name is taken already
+        f"{_SECOND}p4/{_RENAMED}.png": picture(4, 8, "PNG"),
+        f"{_SECOND}p8/only.png": picture(8, 1, "PNG"),
+        f"{_SECOND}notes.txt": b"taken in spring",
+    }
+    stale = {f"{_INTO}train.rec": b"", f"{_INTO}train.idx": b""}  # 5: what an earlier training run left
+    return faces | second | stale
+
+
+def _expected() -> dict[str, bytes]:
+    """What must be at the destination in the end, by key below it."""
+    kept = {f"p{number}/p{number}_face.png": picture(number, 0, "PNG") for number in range(1, 5)}
+    kept |= {f"p{number}/a.png": picture(number, 1, "PNG") for number in (1, 2, 4)}
+    kept["p3/outdoor/b.png"] = picture(3, 1, "PNG")
+    kept[f"p4/{_RENAMED}.png"] = picture(4, 8, "PNG")
+    kept[f"p4/{_RENAMED}_2.png"] = picture(4, 7, "PNG")
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who follows the guide, in a folder of their own."""
+
+    client: Any
+    here: Path
+    env: dict[str, str]
+
+    def run(self, name: str) -> str:
+        """Run a block; what it prints. Fails unless it succeeds."""
+        found = re.search(rf"<!-- {name} -->\n```sh\n(.*?)```", _GUIDE, re.DOTALL)
+        assert found, f"the guide has no block {name}"
+        return self.say(found[1])
+
+    def say(self, command: str) -> str:
+        """Run a command of the shell."""
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            env=self.env,
+            cwd=self.here,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def reader(seaweed: Server, tmp_path: Path) -> Iterator[Reader]:
+    """On a fresh machine, with the data in place."""
+    client = connect(seaweed)
+    new_bucket(client, _BUCKET)
+    put_all(client, _BUCKET, _objects())
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    state = tmp_path / "state"
+    yield Reader(client, tmp_path, environment(seaweed, PATH=path, XDG_STATE_HOME=str(state)))
+    for key in contents(client, _BUCKET, ""):
+        client.delete_object(Bucket=_BUCKET, Key=key)
+    client.delete_bucket(Bucket=_BUCKET)  # others use the same name
+    client.close()
+
+
+def test_the_whole_story(reader: Reader) -> None:
+    """`inspect` names each fault, merge handles each, verify passes, pull gives a folder that ImageFolder loads."""
+    seen = reader.run("look")
+    assert "{identity}_face.{ext}" in seen  # flat
+    assert "only together" in seen  # one image in each
+    assert re.search(r"deeper 1\b", seen)  # nested
+
+    planned = reader.run("plan")
+    assert "Total identities: 4" in planned
+    assert "Total images: 10" in planned
+    assert (reader.here / "reidnet_v3.toml").exists()
+
+    merged = reader.run("merge")
+    assert "MERGE COMPLETE" in merged
+    assert "Copied:        10" in merged
+    assert "train.rec" in merged
+    assert "</html>" in (reader.here / "merge.html").read_text("utf-8")
+    assert "10" in reader.say("streammerge status")
+
+    verified = reader.run("verify")
+    assert "train.idx" in verified
+    there = contents(reader.client, _BUCKET, _INTO)
+    assert there.keys() == _expected().keys()
+    for below, body in _expected().items():
+        assert reader.client.get_object(Bucket=_BUCKET, Key=_INTO + below)["Body"].read() == body
+    last = json.loads(reader.say("streammerge verify reidnet_v3.toml --json"))
+    assert (last["missing"], last["different"], last["extra"]) == (0, 0, 0)
+
+    reader.run("pull")
+    folder = reader.here / "reidnet_v3"
+    pulled = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
+    assert pulled == _expected()
+    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())  # torchvision's rule
+    assert (reader.here / "classes.txt").read_text("utf-8").splitlines() == classes
+    assert len((reader.here / "manifest.csv").read_text("utf-8").splitlines()) == 1 + len(pulled)
+
+
+def test_every_block_is_run() -> None:
+    """No command in the guide goes untested."""
+    named = re.findall(r"<!-- (\w+) -->\n```sh\n", _GUIDE)
+    assert named == ["look", "plan", "merge", "verify", "pull"]
+    assert _GUIDE.count("```sh\n") == len(named)
