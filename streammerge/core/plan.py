@@ -62,7 +62,8 @@ class Decision:
 
     copies: still to be made, or made. verdict: `kept`, or why not.
     extra: keys at the destination that the plan does not want there.
-    made, failed: how many of the copies were made, were given up. anew: an earlier decision was withdrawn for it.
+    made, failed: how many of the copies were made, were given up; bytes_made: the size of the former.
+    anew: an earlier decision was withdrawn for it.
     """
 
     identity: Identity
@@ -74,6 +75,7 @@ class Decision:
     conflicts: list[Conflict] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
     made: int = 0
+    bytes_made: int = 0
     failed: int = 0
     anew: bool = False
 

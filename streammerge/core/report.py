@@ -154,6 +154,7 @@ class Tally:
         self.changed += 1
         self.extras.withdrawn(decision)
         self.copied -= decision.made
+        self.bytes_copied -= decision.bytes_made
         self.failed -= decision.failed
         gone = {copy.target for copy in decision.copies}.union(conflict.copy.target for conflict in decision.conflicts)
         self.conflict_examples = [key for key in self.conflict_examples if key not in gone]
@@ -181,17 +182,17 @@ class Tally:
     def made(self, copy: Copy, decision: Decision) -> None:
         """Count a copy that was made."""
         decision.made += 1
+        decision.bytes_made += copy.size
         self.copied += 1
         self.bytes_copied += copy.size
 
     def was_made(self, copy: Copy, decision: Decision) -> None:
         """Count a copy that is there already since this run has made it, before the decision was withdrawn."""
         decision.present.remove(copy)
-        decision.made += 1
         self.present -= 1
         self.planned += 1
         self.bytes_planned += copy.size
-        self.copied += 1
+        self.made(copy, decision)
 
     def found_made(self, copy: Copy, decision: Decision) -> None:
         """Count a planned copy that turned out to be there already."""

@@ -72,6 +72,7 @@ async def test_a_source_object_that_is_replaced_is_copied_as_it_is_now() -> None
     report = await _merge(s3)
     assert (report.complete, report.changed, report.failed, report.images) == (True, 1, 0, 6)
     assert (report.copied, report.already_present) == (6, 0)
+    assert (report.bytes_copied, report.bytes_to_copy) == (report.bytes, report.bytes)
     assert _adds_up(report)
     assert _etags(s3) == {
         "into/ada/a.jpg": md5_of("one/ada/a.jpg"),
