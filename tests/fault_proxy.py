@@ -88,7 +88,10 @@ class Exchange:
     async def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         """Send an answer of our own."""
         lines = "".join(f"\r\n{name.replace('_', '-')}: {value}" for name, value in headers.items()).encode()
-        await self.send(b"HTTP/1.1 %d Spoilt%s\r\nContent-Length: %d\r\n\r\n" % (status, lines, len(body)) + body)
+        await self.send(
+            b"HTTP/1.1 %d Spoilt%s\r\nContent-Length: %d\r\n\r\n" % (status, lines, len(body))
+            + body * (self.asked.method != "HEAD")
+        )
 
     def reset(self) -> None:
         """Break the connection off by RST."""
@@ -198,7 +201,7 @@ class _Relay:
                 stack.callback(upstream[1].close)
             upstream[1].write(raw)
             async with asyncio.timeout(_BOUND):
-                return await _read_answer(upstream[0])
+                return await _read_answer(upstream[0], bodiless=raw.startswith(b"HEAD "))
 
         while not writer.is_closing():
             raw = await reader.readuntil(b"\r\n\r\n")
@@ -225,8 +228,10 @@ def _parse(raw: bytes) -> Asked:
     return Asked(method, path, {name.lower(): value.strip() for name, _, value in pairs})
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> Forwarded:
+async def _read_answer(reader: asyncio.StreamReader, *, bodiless: bool) -> Forwarded:
     head = await reader.readuntil(b"\r\n\r\n")
+    if bodiless:
+        return Forwarded(head, b"")
     if length := _LENGTH.search(head):
         return Forwarded(head, await reader.readexactly(int(length[1])))
     body = b""

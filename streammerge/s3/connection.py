@@ -25,10 +25,11 @@ import botocore.exceptions
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.httpsession import get_cert_path
+from botocore.parsers import ResponseParserError
 from botocore.utils import get_environ_proxies
 from yarl import URL
 
-from streammerge.core.keys import Listed, Location, Page
+from streammerge.core.keys import Listed, Location, Page, printable
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
@@ -201,8 +202,14 @@ async def rare(what: str, call: Awaitable[T], limit: float) -> T:
         raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # botocore trusts a server
-        reason = f"{type(error).__name__}: {error}"[:200]
+    except (
+        ResponseParserError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # botocore trusts servers
+        reason = printable(f"{type(error).__name__}: {error}"[:200])
         raise TransientError(f"{what}: the answer is none of S3's ({reason})", code="MalformedXML") from error
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from streammerge.core.keys import Location, is_plain_md5, printable
 from streammerge.core.plan import Copy
-from streammerge.errors import ObjectError, StreamMergeError, TransientError, unwrap
+from streammerge.errors import ChangedError, ObjectError, StreamMergeError, TransientError, unwrap
 from streammerge.s3.connection import Connection, rare
 from streammerge.s3.retry import Retries, persist
 from streammerge.s3.signing import encode_query
@@ -53,8 +53,7 @@ class MultipartCopy:
 
     async def run(self) -> str:
         """Copy the object; returns its ETag. Nothing stays behind at the destination if it fails or is cancelled."""
-        payer = self._options.payer
-        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **payer))
+        head = await self._look()
         described = {name: head[name] for name in _TRAVELS if name in head}
         if self._options.tags == "copy" and (tags := await self._tags()):
             described["Tagging"] = encode_query(tags)
@@ -62,10 +61,9 @@ class MultipartCopy:
         # Once an upload may have begun it is known, and ended: a cancellation waits for that.
         creating = asyncio.ensure_future(self._create(described))
         try:
-            created = await asyncio.shield(creating)
-            upload = {**self._target, "UploadId": created}
+            upload = {**self._target, "UploadId": await asyncio.shield(creating)}
             parts = await self._copy_parts(upload)
-            await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **payer))
+            await self._look()
             return await self._complete(upload, parts)
         except BaseException:
             await asyncio.shield(self._abort(creating))
@@ -80,6 +78,13 @@ class MultipartCopy:
         if not value:
             raise TransientError(f"{self._what}: {step} was answered without {name}", code=f"No{name}")
         return value
+
+    async def _look(self) -> dict[str, Any]:
+        """What a HEAD says of the source. Raises ChangedError where it is no longer what was listed."""
+        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **self._options.payer))
+        if self._said(head, "ETag", "a look at its source").strip('"') != self._etag.strip('"'):
+            raise ChangedError(f"{self._what}: it changed after it was listed", code="ETagMismatch")
+        return head
 
     async def _create(self, described: dict[str, Any]) -> str:
         answer = await self._call(self._client.create_multipart_upload(**self._target, **described))

@@ -14,9 +14,6 @@ from aiobotocore.httpsession import AIOHTTPSession
 LONGEST = 8 << 20  # bytes of an answer that is read whole
 
 
-_HARMFUL = (b"<!DOCTYPE", b"\0")  # what entities need, in UTF-8 and in UTF-16: botocore's parser would expand them
-
-
 class UnfitError(aiohttp.ClientError):
     """An answer is like none of S3's."""
 
@@ -71,8 +68,10 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
         request.stream_output = True
         response = await super().send(request)
         body = await read_whole(response.raw)
-        if any(mark in body for mark in _HARMFUL):
+        if b"<!DOCTYPE" in body:  # botocore's parser would expand what it declares
             raise UnfitError("the answer declares a document type, and so is none of S3's")
+        if not body and request.method == "GET":  # botocore would find that nothing is listed, and no tags are set
+            raise UnfitError("the answer is empty, and so is none of S3's")
         return AioAWSResponse(response.url, response.status_code, response.headers, _Read(body))
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:

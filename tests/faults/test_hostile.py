@@ -200,6 +200,8 @@ _NONSENSE = (
     "<ListBucketResult><CommonPrefixes></CommonPrefixes></ListBucketResult>",
     "<ListBucketResult><Contents>text</Contents></ListBucketResult>",
     "\0",
+    "",
+    "<ListBucketResult><IsTruncated>false</IsTruncated>" + "<Contents>" * 1000,
 )
 
 
