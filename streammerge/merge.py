@@ -189,7 +189,12 @@ class Run:
         else:
             oddity = looks_unlike(source, page.objects)
         if oddity:
-            self._progress.note(f"Warning: {oddity}")
+            self._warn(oddity)
+
+    def _warn(self, warning: str) -> None:
+        """Say it at once, while the run can still be stopped, and in the report."""
+        self.tally.warnings.append(warning)
+        self._progress.note(f"Warning: {warning}")
 
     async def decide_all(self, settle: Callable[[Decision], Awaitable[None]], *, ranges: int = RANGES) -> None:
         """Scan everything; `settle` gets each decision once it is counted, conflicts resolved."""
@@ -220,7 +225,7 @@ class Run:
         self._progress.listing_done()
         for source, census in zip(self.job.sources, self._censuses, strict=True):
             if not census.images:
-                self._progress.note(f"Warning: source {source} has no image at all")
+                self._warn(f"source {source} has no image at all")
 
     def _check_indexed(self, listings: Sequence[Listing]) -> None:
         """Refuse a source that was read whole, before anything is copied, and has no image in its layout."""

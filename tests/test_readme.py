@@ -1,18 +1,16 @@
 """What README.md shows is run, and what it lists is complete."""
 
-import contextlib
 import dataclasses
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from command import environment
-from seeding import new_bucket, put_all
+from seeding import emptied_bucket, put_all
 from servers import Server, connect
 from streammerge.cli.commands import commands
 from streammerge.core.inspected import InspectionReport, PrefixReport, Together
@@ -34,15 +32,6 @@ def shell(seaweed: Server, tmp_path: Path) -> dict[str, str]:
     return environment(seaweed, PATH=path, TMPDIR=str(tmp_path))
 
 
-def bucket_of_the_examples(client: Any) -> str:
-    """The bucket that is named `bucket`, empty."""
-    with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
-        new_bucket(client, "bucket")
-    for found in client.list_objects_v2(Bucket="bucket").get("Contents", ()):
-        client.delete_object(Bucket="bucket", Key=found["Key"])
-    return "bucket"
-
-
 def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
     """What a command prints. Fails unless it succeeds."""
     done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
@@ -53,7 +42,7 @@ def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
 def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
     """The commands for the real job, to the letter, in a bucket of that very name: merge, then pull."""
     client = connect(seaweed)
-    bucket = new_bucket(client, "data-labeling.livereachmedia.com")
+    bucket = emptied_bucket(client, "data-labeling.livereachmedia.com")
     folders = {
         "datasets/faces_only/rekognition_set/": ["p1/a.jpg", "p2/a.jpg"],
         "datasets/reidnet_v2_training_data/rekognition_set/": ["p1/b.jpg", "p3/a.jpg"],
@@ -75,7 +64,7 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
 def test_the_python_example(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
     """The example of the API runs as it stands."""
     client = connect(seaweed)
-    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    put_all(client, emptied_bucket(client, "bucket"), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     said = run([sys.executable, "-c", block("api")], shell, tmp_path)
     assert "Total images: 2" in said
     assert said.endswith("complete: True copied: 2\n")
@@ -85,7 +74,7 @@ def test_the_python_example(seaweed: Server, shell: dict[str, str], tmp_path: Pa
 def test_the_job_files(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
     """The job that is shown can be planned, and the commands write one and merge it."""
     client = connect(seaweed)
-    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    put_all(client, emptied_bucket(client, "bucket"), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     tmp_path.joinpath("shown.toml").write_text(block("job file"), "utf-8")
     assert "Total images: 2" in run(["streammerge", "plan", "shown.toml"], shell, tmp_path)
     assert "Copied:        2" in run(["bash", "-euc", block("save job")], shell, tmp_path)
@@ -95,11 +84,11 @@ def test_the_job_files(seaweed: Server, shell: dict[str, str], tmp_path: Path) -
 def test_the_pages(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
     """Each of the commands writes the page that it names."""
     client = connect(seaweed)
-    put_all(client, bucket_of_the_examples(client), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
+    put_all(client, emptied_bucket(client, "bucket"), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     run(["bash", "-euc", block("page")], shell, tmp_path)
     titles = [re.findall("<title>(.*)</title>", tmp_path.joinpath(f"{name}.html").read_text("utf-8"))
               for name in ("before", "plan", "merge")]  # fmt: skip
-    assert titles == [["Inspection: 4 warnings"], ["Merge plan: complete"], ["Merge: complete"]]
+    assert titles == [["Inspection: 4 warnings"], ["Merge plan: nothing copied yet"], ["Merge: complete"]]
     client.close()
 
 

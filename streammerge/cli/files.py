@@ -1,6 +1,7 @@
 """Files that a verb writes beside its report."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ def write_page(path: Path | None, report: Any) -> None:
         write_file(path, render_page(report))
 
 
-def check_writable(path: Path | None) -> None:
+def check_writable(path: Path | None, inputs: Sequence[str] = ()) -> None:
     """Raises UsageError where a file that is named could not be written: said before the work, not after it."""
     if path is None:
         return
+    if str(path) in inputs:
+        raise UsageError(f"{path} is what the job is read from: name another file to write")
     folder = path.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"cannot write {path}: {folder} is no folder that may be written to")

@@ -30,7 +30,7 @@ def inspect(**given: Any) -> int:
     say one.
     """  # noqa: D301 - click reads the backspace: it keeps a paragraph's lines
     sources, options = sources_of(given), options_of(given)
-    check_writable(given["html"])
+    check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:
         report = run(streammerge.inspect(sources, options, noise=given["noise"], progress=progress))
     print(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))

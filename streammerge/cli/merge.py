@@ -54,7 +54,7 @@ def merge(**given: Any) -> int:
     130 / 143 interrupted.
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
-    check_writable(given["html"])
+    check_writable(given["html"], given["sources"])
     with progress_of(given, copying=True) as progress:
         confirm = confirm_of(prune=given["prune"], yes=given["yes"], progress=progress)
         files = {name: given[name] for name in ("classes", "manifest")}
@@ -84,7 +84,7 @@ def plan(**given: Any) -> int:
     Lists and decides like merge; copies nothing.
     """
     job, options = job_of(given), options_of(given)
-    check_writable(given["html"])
+    check_writable(given["html"], given["sources"])
     prices = parse_prices(given["prices"])
     if given["save_job"] is not None:
         from streammerge.core.jobfile import write_job  # noqa: PLC0415 - --help need not read TOML

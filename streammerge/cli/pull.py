@@ -13,6 +13,7 @@ from streammerge.cli.options import choice, options_of, progress_of, with_handof
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
 from streammerge.core.pulled import render_pull
+from streammerge.errors import UsageError
 
 
 @click.command()
@@ -43,6 +44,8 @@ def pull(**given: Any) -> int:
     or input, 3 incomplete: run again to go on, 130 / 143 interrupted.
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     location, options = parse_location(given["url"]), options_of(given)
+    if str(given["directory"]).startswith("s3:/"):
+        raise UsageError("DIR is a directory of this machine; from S3 to S3 it is `streammerge merge … --into s3://…`")
     rules = {name: given[name] for name in ("check", "recordio", "sample", "classes", "manifest")}
     with progress_of(given, copying=True, title="Pulling") as progress:
         report = run(streammerge.pull(location, given["directory"], options, progress=progress, **rules))

@@ -53,7 +53,7 @@ def looks_nested(source: Source, sample: Sequence[Listed]) -> str | None:
     return (
         f"source {source}: {len(nested):,} of its first {len(images):,} images lie in folders of folders "
         f"({printable('/'.join(first))}), and identity {printable(first[0])!r} gets them all. If the identity is "
-        f"{printable(first[1])!r}, name the prefix above it"
+        f"{printable(first[1])!r}, name {printable(f'{source.location}{first[0]}/')} and its like as sources"
     )
 
 

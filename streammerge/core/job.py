@@ -72,6 +72,12 @@ class Job:
             )
 
     @property
+    def rules(self) -> dict[str, Any]:
+        """All of the job but where things lie, by name."""
+        names = ("min_images", "max_images", "collisions", "duplicates", "if_exists")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def fingerprint(self) -> str:
         """A digest of what the job is, in hex: all but `if_exists`, which may change from one run to the next."""
         what = [

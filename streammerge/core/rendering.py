@@ -45,7 +45,8 @@ def _sources(report: Report) -> list[str]:
         f"Source {source.name:<{width}}  {source.images:,} images of {source.objects:,} objects, layout {source.layout}"
         for source in report.sources
     ]
-    return [*lines, f"Into   {report.destination}", ""]
+    rules = ", ".join(f"{name.replace('_', '-')} {rule}" for name, rule in report.rules.items() if rule is not None)
+    return [*lines, f"Into   {report.destination}", *([f"Rules  {rules}"] if rules else []), ""]
 
 
 def _outcome(report: Report) -> list[str]:
@@ -67,8 +68,8 @@ def _estimate(report: Report) -> list[str]:
     return [
         f"To copy:       {report.not_attempted:,} ({human_bytes(report.bytes_to_copy)})",
         f"Already there: {report.already_present:,}",
-        f"Cost:          {_usd(cost.usd)} for the copies (prices of {cost.prices_as_of}; --price copy=USD to override)",
-        f"Time:          {human_time(cost.seconds)} at {cost.copies_per_second:,.0f} copies a second, unthrottled",
+        f"Cost:          {_usd(cost.usd)} for the copies ({_prices(cost.prices_as_of)})",
+        f"Time:          {human_time(cost.seconds)} at best, with {cost.copies_per_second:,.0f} copies a second",
     ]
 
 
@@ -90,7 +91,7 @@ def _set_aside(report: Report) -> list[str]:
 
 
 def _trouble(report: Report) -> list[str]:
-    lines = []
+    lines = [f"Warning:       {warning}" for warning in report.warnings]
     if report.conflicts:
         lines.append(
             f"Conflicts:     {_count(report.conflicts, 'planned target')} taken by something else; left alone "
@@ -127,6 +128,10 @@ def _examples(keys: Sequence[str], count: int) -> list[str]:
 
 def _count(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _prices(as_of: str) -> str:
+    return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price copy=USD per 1,000 to override"
 
 
 def _usd(amount: float) -> str:

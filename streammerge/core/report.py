@@ -54,6 +54,7 @@ class Report:
     removed: of such objects those that were removed, which are extra no longer; not_removed: could not be.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
+    rules: the job's, by name. warnings: what looks odd about a source.
     images_per_identity: identities that keep by their number of images, 1000 standing for that and more.
     throughput: how many images were copied after how many seconds, in a bounded number of samples.
     """
@@ -92,6 +93,8 @@ class Report:
     throughput: list[Sample] = field(default_factory=list)
     estimate: Estimate | None = None
     extra_reasons: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     removed: int = 0
     not_removed: int = 0
 
@@ -134,6 +137,7 @@ class Tally:
     bytes_copied: int = 0
     failures: list[Failure] = field(default_factory=list)
     conflict_examples: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     images_per_identity: Counter[int] = field(default_factory=Counter)
     throughput: Throughput = field(default_factory=Throughput)
     extras: Extras = field(init=False)
@@ -290,6 +294,8 @@ class Tally:
             throughput=self.throughput.samples if estimate is None else [],
             estimate=estimate,
             extra_reasons=self.extras.by_reason(),
+            rules=self.job.rules,
+            warnings=self.warnings,
             removed=self.removed,
             not_removed=self.to_remove - self.removed,
         )

@@ -13,13 +13,15 @@ def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    warnings = []
+    warnings = list(report.warnings)
     if report.recordio:
         names = ", ".join(printable(name.rpartition("/")[2]) for name in report.recordio)
         warnings.append(f"{names} at the destination: a trainer would read RecordIO files instead of the folders")
     sections = [
         Section("In all", facts=_headline(report, figures)),
-        Section("From where", facts=[("Into", key(report.destination))], tables=[_sources(report, figures)]),
+        Section(
+            "From where", facts=[("Into", key(report.destination)), *_rules(report)], tables=[_sources(report, figures)]
+        ),
         Section(
             "Images of an identity",
             charts=[histogram(report.images_per_identity)] if report.images_per_identity else [],
@@ -35,7 +37,13 @@ def merging_content(report: Report) -> Content:
         Section("Requests to S3", facts=[(kind, figures("requests", kind)) for kind in sorted(report.requests)]),
     ]
     verdict = "complete" if report.complete else "incomplete"
+    if report.command == "plan":
+        verdict = "nothing copied yet" if report.complete else "would be incomplete"
     return Content(title, verdict, report.complete, warnings, sections)
+
+
+def _rules(report: Report) -> list[tuple[str, Cell]]:
+    return [(name.replace("_", "-"), key(str(rule))) for name, rule in report.rules.items() if rule is not None]
 
 
 def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:

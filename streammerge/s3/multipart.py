@@ -92,7 +92,7 @@ class MultipartCopy:
 
     async def _tags(self) -> dict[str, str]:
         tagging = await self._call(self._client.get_object_tagging(**self._source, **self._options.payer))
-        return {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())}  # Ceph leaves an empty set away
+        return {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())}  # Ceph's answer is empty then
 
     async def _copy_parts(self, upload: dict[str, str]) -> list[dict[str, Any]]:
         slots = asyncio.Semaphore(_PARTS_AT_ONCE)

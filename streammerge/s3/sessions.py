@@ -70,8 +70,6 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # it has no types
         body = await read_whole(response.raw)
         if b"<!DOCTYPE" in body:  # botocore's parser would expand what it declares
             raise UnfitError("the answer declares a document type, and so is none of S3's")
-        if not body and request.method == "GET":  # botocore would find that nothing is listed, and no tags are set
-            raise UnfitError("the answer is empty, and so is none of S3's")
         return AioAWSResponse(response.url, response.status_code, response.headers, _Read(body))
 
     async def _get_session(self, proxy_url: str | None) -> aiohttp.ClientSession:

@@ -35,7 +35,7 @@ from streammerge.s3.signing import encode_path, encode_query, sign
 from streammerge.s3.wire import FAILED, Answer
 
 _OK, _PRECONDITION_FAILED = 200, 412
-_PROBES = Retries(attempts=3, base=0.2, cap=2.0)
+_PROBES, _PROBE_LIMIT = Retries(attempts=3, base=0.2, cap=2.0), 10.0  # seconds; a user is waiting
 _NOT_IMPLEMENTED = 501
 _ENCRYPTION = "x-amz-server-side-encryption"
 _LARGE = 64 * 1024**2  # bytes that take so long to copy that the time allowed must grow with them
@@ -85,7 +85,7 @@ class S3Store:
 
     async def _probe(self, location: Location, delimiter: str) -> Page:
         listing = first_page(self._connection, location, delimiter=delimiter)
-        return await rare(f"cannot list {location}", listing, self.options.timeout)
+        return await rare(f"cannot list {location}", listing, min(self.options.timeout, _PROBE_LIMIT))
 
     def _check_region(self, location: Location) -> None:
         asked, found = self.options.region, self._connection.addresses[location.bucket].region

@@ -14,7 +14,7 @@ import pytest
 
 from command import environment
 from oracle import contents
-from seeding import new_bucket, put_all
+from seeding import emptied_bucket, put_all
 from servers import Server, connect
 from streammerge.demo.dataset import picture
 
@@ -84,14 +84,11 @@ class Reader:
 def reader(seaweed: Server, tmp_path: Path) -> Iterator[Reader]:
     """On a fresh machine, with the data in place."""
     client = connect(seaweed)
-    new_bucket(client, _BUCKET)
+    emptied_bucket(client, _BUCKET)
     put_all(client, _BUCKET, _objects())
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     state = tmp_path / "state"
     yield Reader(client, tmp_path, environment(seaweed, PATH=path, XDG_STATE_HOME=str(state)))
-    for key in contents(client, _BUCKET, ""):
-        client.delete_object(Bucket=_BUCKET, Key=key)
-    client.delete_bucket(Bucket=_BUCKET)  # others use the same name
     client.close()
 
 

@@ -79,7 +79,7 @@ def test_a_prefix_one_level_too_high_is_called_out() -> None:
     oddity = looks_nested(source(), deep)
     assert oddity is not None
     assert "3 of its first 3 images lie in folders of folders (set0/ab/0.jpg)" in oddity
-    assert "If the identity is 'ab', name the prefix above it" in oddity
+    assert "If the identity is 'ab', name s3://data/one/set0/ and its like as sources" in oddity
     shallow = [listed(f"one/ab/{number}.jpg") for number in range(3)]
     assert looks_nested(source(), deep + shallow) is None
     assert looks_nested(source(layout="folder"), deep) is None

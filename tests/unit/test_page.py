@@ -105,7 +105,7 @@ def test_every_section_is_there_when_it_has_something() -> None:
 def test_a_plan_tells_cost_and_time() -> None:
     """What it will cost, and not how fast it went."""
     page = render_page(replace(a_report(command="plan", copied=0, not_attempted=5), estimate=ESTIMATE))
-    assert "<title>Merge plan: complete</title>" in page
+    assert "<title>Merge plan: nothing copied yet</title>" in page
     assert ">$6.24<" in page
     assert "Copies over time" not in page
 

@@ -123,9 +123,16 @@ def test_the_text_of_a_plan() -> None:
     text = render(a_report(command="plan", estimate=ESTIMATE, copied=0, not_attempted=1_247_330, already_present=2))
     assert "To copy:       1,247,330 (12.5 GB)" in text
     assert "Already there: 2\n" in text
-    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD to override)" in text
-    assert "Time:          5 min 56 s at 3,500 copies a second, unthrottled" in text
+    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD per 1,000 to override)" in text
+    assert "Time:          5 min 56 s at best, with 3,500 copies a second" in text
     assert "Copied" not in text
+
+
+def test_rules_and_warnings_are_in_the_text() -> None:
+    """What decided the numbers stands beside them, and so does what looked odd, for who reads the report alone."""
+    text = render(a_report(rules={"min_images": 2, "max_images": None}, warnings=["source one looks odd"]))
+    assert "Rules  min-images 2\n" in text
+    assert "Warning:       source one looks odd" in text
 
 
 def test_the_text_of_trouble() -> None:
@@ -217,6 +224,8 @@ FIELDS = [
     "throughput",
     "estimate",
     "extra_reasons",
+    "rules",
+    "warnings",
     "removed",
     "not_removed",
     "complete",
