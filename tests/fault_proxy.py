@@ -82,6 +82,8 @@ class Exchange:
 
     async def send(self, data: bytes) -> None:
         """Send bytes to the client."""
+        if self._writer.is_closing():
+            raise ConnectionResetError
         self._writer.write(data)
         await self._writer.drain()
 
@@ -108,9 +110,10 @@ class Exchange:
 
     async def until_left(self) -> None:
         """Wait until the client goes away."""
-        async with asyncio.timeout(_BOUND):
-            while await self._reader.read(4096):
-                pass
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(_BOUND):
+                while await self._reader.read(4096):
+                    pass
         self.close()
 
 
