@@ -30,9 +30,9 @@ from streammerge.core.verification import (
     Sample,
     Verification,
 )
+from streammerge.deciding import Run, open_run
 from streammerge.errors import ChangedError, ObjectError, TransientError, UsageError
 from streammerge.journal import read_history
-from streammerge.merge import Run, open_run
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 

@@ -15,6 +15,7 @@ from streammerge.core.job import Job, make_job
 from streammerge.core.keys import Listed, Location
 from streammerge.core.plan import Copy
 from streammerge.core.report import Report
+from streammerge.deciding import Run
 from streammerge.errors import (
     ChangedError,
     DeniedError,
@@ -24,7 +25,7 @@ from streammerge.errors import (
     UsageError,
     unwrap,
 )
-from streammerge.merge import Run, _copy_all
+from streammerge.merge import _copy_all
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
