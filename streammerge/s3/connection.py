@@ -56,6 +56,8 @@ _NETWORK = (
     OSError,
 )
 _BOTOCORE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+# What comes of an answer that is none of S3's: botocore trusts a server
+_CONFUSED = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
 _RENEW = "Renew them and run the same command again"
 _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
@@ -202,13 +204,7 @@ async def rare(what: str, call: Awaitable[T], limit: float) -> T:
         raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
     except botocore.exceptions.BotoCoreError as error:
         raise RunError(f"{what}: {error}") from error
-    except (
-        ResponseParserError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:  # botocore trusts servers
+    except _CONFUSED as error:
         reason = printable(f"{type(error).__name__}: {error}"[:200])
         raise TransientError(f"{what}: the answer is none of S3's ({reason})", code="MalformedXML") from error
 
