@@ -7,6 +7,7 @@ together, for stores that ignore the pin on a part. An upload that is not comple
 
 import asyncio
 import hashlib
+import http
 import logging
 import math
 from collections.abc import Awaitable, Mapping
@@ -165,8 +166,14 @@ class MultipartCopy:
         except StreamMergeError as error:
             _log.warning("%s; it may have begun all the same: list the multipart uploads of %s", error, self._target)
             return
+
+        async def abort() -> None:
+            answer = await self._call(self._client.abort_multipart_upload(**upload))
+            if answer["ResponseMetadata"]["HTTPStatusCode"] != http.HTTPStatus.NO_CONTENT:
+                raise TransientError(f"{self._what}: the abort was not confirmed", code="NotConfirmed")
+
         try:
-            await persist(lambda: self._call(self._client.abort_multipart_upload(**upload)), _ABORTS)
+            await persist(abort, _ABORTS)
         except StreamMergeError as error:
             if not isinstance(error, ObjectError) or error.code != "NoSuchUpload":
                 _log.warning("%s; its parts are still stored and paid for: abort upload %s", error, upload)
