@@ -14,7 +14,6 @@ from typing import Protocol, Self
 
 from streammerge.core.job import Job
 from streammerge.core.keys import Location, printable
-from streammerge.core.pacing import Window
 from streammerge.core.plan import Conflict, Copy, Decision, Found
 from streammerge.core.report import Failure, Tally
 from streammerge.errors import (
@@ -28,7 +27,7 @@ from streammerge.errors import (
     TransientError,
     UsageError,
 )
-from streammerge.gate import Gate
+from streammerge.gate import Gate, spawn
 from streammerge.journal import Journal
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
@@ -76,7 +75,7 @@ class Copying:
         self._retries = Retries(options.attempts)
         self._multipart_threshold = options.multipart_threshold
         self._max_failures = options.max_failures
-        self._gate = Gate(Window(start=min(16, options.concurrency), ceiling=options.concurrency))
+        self._gate = Gate.of(options.concurrency)
         self._unsettled = asyncio.Semaphore(2 * options.concurrency)  # in flight, or waiting for another try
         self._group = asyncio.TaskGroup()
         self._open = 0
@@ -118,12 +117,7 @@ class Copying:
         """Start a copy as soon as the gate has a place."""
         await self._unsettled.acquire()
         entered = await self._gate.enter()
-        settling = self._settle(copy, decision, entered)
-        try:
-            self._group.create_task(settling)
-        except RuntimeError:  # a copy has just stopped the run; the cancellation of this task is on its way
-            settling.close()
-            raise
+        spawn(self._group, self._settle(copy, decision, entered))
         self._open += 1
         self._idle.clear()
 

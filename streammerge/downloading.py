@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from streammerge.core.keys import Location
 from streammerge.core.local import Wanted
-from streammerge.core.pacing import Window
 from streammerge.errors import DeniedError, S3Error, ThrottledError, TransientError, UsageError
 from streammerge.folder import Arrival, Folder
-from streammerge.gate import Gate
+from streammerge.gate import Gate, spawn
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
@@ -54,7 +53,7 @@ class Downloading:
         self._progress = progress
         self._settled = settled
         self._retries = Retries(options.attempts)
-        self._gate = Gate(Window(start=min(16, options.concurrency), ceiling=options.concurrency))
+        self._gate = Gate.of(options.concurrency)
         self._unsettled = asyncio.Semaphore(2 * options.concurrency)  # in flight, or waiting for another try
         self._group = asyncio.TaskGroup()
         self._denied = 0
@@ -73,12 +72,7 @@ class Downloading:
         """Start a download as soon as the gate has a place."""
         await self._unsettled.acquire()
         entered = await self._gate.enter()
-        settling = self._settle(wanted, entered)
-        try:
-            self._group.create_task(settling)
-        except RuntimeError:  # a download has just stopped the run; the cancellation of this task is on its way
-            settling.close()
-            raise
+        spawn(self._group, self._settle(wanted, entered))
 
     async def _settle(self, wanted: Wanted, entered: float) -> None:
         try:

@@ -1,6 +1,8 @@
 """The gate: lets a request start when the adaptive window has a place for it, and tells the window what came of it."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from streammerge.core.pacing import Window
 
@@ -16,6 +18,11 @@ class Gate:
         self._in_flight = 0
         self._freed = asyncio.Event()
         self._turn = asyncio.Lock()  # starts are paced one after the other
+
+    @classmethod
+    def of(cls, concurrency: int) -> Self:
+        """A gate that has at most so many requests in flight, and begins with few."""
+        return cls(Window(start=min(16, concurrency), ceiling=concurrency))
 
     async def enter(self) -> float:
         """Wait for a place; returns the time at which the request starts, in seconds of the loop's clock."""
@@ -48,3 +55,15 @@ class Gate:
             self._window.answered(now, now - entered, throttled=throttled, in_flight=self._in_flight)
         self._in_flight -= 1
         self._freed.set()
+
+
+def spawn(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+    """Start work in a group. Where some of its work has just stopped it, RuntimeError, and nothing left unawaited.
+
+    The cancellation of the task that called is on its way then.
+    """
+    try:
+        group.create_task(work)
+    except RuntimeError:
+        work.close()
+        raise

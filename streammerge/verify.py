@@ -32,6 +32,7 @@ from streammerge.core.verification import (
 )
 from streammerge.deciding import Run, open_run
 from streammerge.errors import ChangedError, ObjectError, TransientError, UsageError
+from streammerge.gate import spawn
 from streammerge.journal import read_history
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
@@ -137,12 +138,7 @@ class Comparing:
     async def submit(self, doubt: Doubt) -> None:
         """Start a comparison as soon as there is a place for it."""
         await self._slots.acquire()
-        settling = self._settle(doubt)
-        try:
-            self._group.create_task(settling)
-        except RuntimeError:  # a comparison has just stopped the run; the cancellation of this task is on its way
-            settling.close()
-            raise
+        spawn(self._group, self._settle(doubt))
 
     async def _settle(self, doubt: Doubt) -> None:
         copy, found, _ = doubt

@@ -34,7 +34,7 @@ from streammerge.errors import IncompleteError, RunError, TransientError, UsageE
 from streammerge.s3.failures import from_client_error
 from streammerge.s3.options import Options
 from streammerge.s3.sessions import BoundedSession
-from streammerge.s3.signing import Credentials
+from streammerge.s3.signing import Credentials, sign
 from streammerge.s3.wire import Wire
 
 # Kinds of request as they are priced; what is not here is rare
@@ -116,6 +116,26 @@ class Connection:
             self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
             self._read_at = now
         return self._credentials
+
+    async def sign(
+        self, method: str, address: Address, path: str, query: str, headers: dict[str, str], *, kind: str
+    ) -> None:
+        """Sign the headers of a request that is sent next, `host` included, and count it.
+
+        Raises IncompleteError where the credentials cannot be renewed.
+        """
+        headers["host"] = address.host
+        sign(
+            method,
+            path,
+            query,
+            headers,
+            await self.credentials(),
+            region=address.region,
+            service=address.service,
+            timestamp=self.timestamp(),
+        )
+        self.requests[kind] += 1
 
     def patience(self, size: int) -> float:
         """The seconds allowed for a request that has S3 copy so many bytes."""

@@ -14,7 +14,7 @@ from streammerge.errors import ChangedError, StreamMergeError, TransientError
 from streammerge.s3.connection import Connection
 from streammerge.s3.objects import NOT_MD5
 from streammerge.s3.sessions import read_whole
-from streammerge.s3.signing import encode_path, sign
+from streammerge.s3.signing import encode_path
 
 _OK = 200
 _SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
@@ -35,22 +35,9 @@ async def download(
     what = f"get {printable(key)!r}"
     address = connection.addresses[bucket]
     path = f"{address.path}/{encode_path(key)}"
-    headers = {"host": address.host}
-    if etag:
-        headers["if-match"] = f'"{etag}"'
-    credentials = await connection.credentials()
-    sign(
-        "GET",
-        path,
-        "",
-        headers,
-        credentials,
-        region=address.region,
-        service=address.service,
-        timestamp=connection.timestamp(),
-    )
+    headers = {"if-match": f'"{etag}"'} if etag else {}
+    await connection.sign("GET", address, path, "", headers, kind="get")
     url = address.root.with_path(path, encoded=True)
-    connection.requests["get"] += 1
     digest = hashlib.md5(usedforsecurity=False)
     received = 0
     try:

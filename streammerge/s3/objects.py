@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from streammerge.core.keys import Listed, Location, printable
 from streammerge.errors import ChangedError, ObjectError, StreamMergeError, TransientError
@@ -11,7 +11,6 @@ from streammerge.s3 import failures
 from streammerge.s3.connection import Connection, rare
 from streammerge.s3.retry import Retries, persist
 
-T = TypeVar("T")
 NOT_MD5 = ("aws:kms", "aws:kms:dsse")  # encryption under which an ETag is no MD5
 _BATCH = 1000  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 _NOT_FOUND = 404

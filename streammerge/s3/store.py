@@ -31,7 +31,7 @@ from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
 from streammerge.s3.parsing import parse_copy, parse_error, parse_page
 from streammerge.s3.retry import Retries, persist
-from streammerge.s3.signing import encode_path, encode_query, sign
+from streammerge.s3.signing import encode_path, encode_query
 from streammerge.s3.wire import FAILED, Answer
 
 _OK, _PRECONDITION_FAILED = 200, 412
@@ -220,15 +220,12 @@ class S3Store:
         Asked anew for every object, since a bucket may hold both kinds. One that may not be asked is taken to have an
         MD5: that finds differences where there are none, but never overlooks one.
         """
-        return await self._is_md5(destination.bucket, copy.target) and await self._is_md5(source.bucket, copy.key)
+        return await self.etag_is_md5(destination, copy.target) and await self.etag_is_md5(source, copy.key)
 
     async def etag_is_md5(self, location: Location, key: str) -> bool:
         """Whether the ETag of one object is an MD5 of its content; as for `etags_are_md5`."""
-        return await self._is_md5(location.bucket, key)
-
-    async def _is_md5(self, bucket: str, key: str) -> bool:
         try:
-            head = await self.objects.head(bucket, key)
+            head = await self.objects.head(location.bucket, key)
         except ObjectError:
             return True
         return head is None or head.etag_is_md5
@@ -246,19 +243,7 @@ class S3Store:
         patience: float | None = None,
     ) -> Answer:
         connection = self._connection
-        credentials = await connection.credentials()
-        headers["host"] = address.host
-        sign(
-            method,
-            path,
-            query,
-            headers,
-            credentials,
-            region=address.region,
-            service=address.service,
-            timestamp=connection.timestamp(),
-        )
-        connection.requests[kind] += 1
+        await connection.sign(method, address, path, query, headers, kind=kind)
         try:
             answer = await connection.wire.send(
                 method,

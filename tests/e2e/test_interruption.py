@@ -1,4 +1,4 @@
-"""Large merges, and merges that are stopped: what was done stays, and the same command finishes the rest."""
+"""Merging merges, and merges that are stopped: what was done stays, and the same command finishes the rest."""
 
 import signal
 import socket
@@ -7,48 +7,18 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from command import Ended, environment, finished, started, streammerge
-from oracle import Object, Source, contents, oracle
+from command import environment, finished, started, streammerge
+from merging import Merging
+from oracle import Source, contents, oracle
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
 
 _BOUND = 60.0
 _SIZES = {"ceph": 20_000, "seaweed": 3_000}  # SeaweedFS would do as many, and take its time
-
-
-@dataclass(frozen=True, slots=True)
-class Large:
-    """Two sources of thousands of small objects, and what a merge of them must result in."""
-
-    server: Server
-    client: Any
-    bucket: str
-    sources: list[Source]
-    expected: dict[str, Object]
-
-    def arguments(self, into: str, *more: str) -> list[str]:
-        """What to run."""
-        sources = (source.argument for source in self.sources)
-        return ["merge", *sources, "--into", f"s3://{self.bucket}/{into}", "--json", *more]
-
-    def merge(self, into: str, *more: str) -> Ended:
-        """Run it to its end."""
-        return streammerge(*self.arguments(into, *more), server=self.server)
-
-    def count(self, into: str) -> int:
-        """How many objects are at the destination."""
-        return len(contents(self.client, self.bucket, into))
-
-    def is_right(self, into: str) -> bool:
-        """Whether the destination holds exactly what it must."""
-        there = contents(self.client, self.bucket, into)
-        return there == {below: (found.size, found.etag) for below, found in self.expected.items()}
 
 
 def _keys(objects: int) -> dict[str, list[str]]:
@@ -65,7 +35,7 @@ def _keys(objects: int) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module", params=_SIZES)
-def large(request: pytest.FixtureRequest) -> Iterator[Large]:
+def large(request: pytest.FixtureRequest) -> Iterator[Merging]:
     """The sources, made by copying a handful of objects over and over."""
     server: Server = request.getfixturevalue(request.param)
     client = connect(server)
@@ -75,7 +45,7 @@ def large(request: pytest.FixtureRequest) -> Iterator[Large]:
     for origin, copies in keys.items():
         multiply(server, bucket, origin, copies)
     sources = [Source("one", bucket, "one/"), Source("two", bucket, "two/")]
-    yield Large(server, client, bucket, sources, oracle(client, sources))
+    yield Merging(server, client, bucket, sources, oracle(client, sources))
     client.close()
 
 
@@ -85,7 +55,7 @@ def into() -> str:
     return f"merged/{uuid.uuid4().hex}/"
 
 
-def test_thousands_are_merged_and_not_again(large: Large, into: str) -> None:
+def test_thousands_are_merged_and_not_again(large: Merging, into: str) -> None:
     """The destination is what the oracle says; the second run, which reads it in ranges, misses and copies nothing."""
     first = large.merge(into)
     assert first.code == 0, first.err
@@ -100,7 +70,7 @@ def test_thousands_are_merged_and_not_again(large: Large, into: str) -> None:
     assert second.report["sources"] == report["sources"]
 
 
-def test_plan_of_thousands_is_the_same_in_any_order(large: Large, into: str, tmp_path: Path) -> None:
+def test_plan_of_thousands_is_the_same_in_any_order(large: Merging, into: str, tmp_path: Path) -> None:
     """Joined while listing or indexed whole before: the same copies, in the same order."""
     plans = {}
     for order in ("sorted", "any"):
@@ -113,7 +83,7 @@ def test_plan_of_thousands_is_the_same_in_any_order(large: Large, into: str, tmp
     assert len(plans["any"]) == len(large.expected)
 
 
-def test_killed_half_way_goes_on(large: Large, into: str) -> None:
+def test_killed_half_way_goes_on(large: Merging, into: str) -> None:
     """After SIGKILL the second run copies what is missing, and none of what is there."""
     env = environment(large.server)
     with started(*large.arguments(into, "--concurrency", "8"), env=env) as process:
@@ -130,7 +100,7 @@ def test_killed_half_way_goes_on(large: Large, into: str) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_ends_the_run_and_keeps_what_was_done(large: Large, into: str, number: int, code: int) -> None:
+def test_signal_ends_the_run_and_keeps_what_was_done(large: Merging, into: str, number: int, code: int) -> None:
     """The exit code is the shell's for the signal, the message says how to go on, and soon."""
     env = environment(large.server)
     with started(*large.arguments(into, "--concurrency", "8"), env=env) as process:
@@ -162,7 +132,7 @@ def test_signal_ends_a_run_that_waits(number: int, code: int) -> None:
     assert "run the same command again" in ended.err
 
 
-def _wait_for(large: Large, into: str, objects: int, process: subprocess.Popen[str]) -> None:
+def _wait_for(large: Merging, into: str, objects: int, process: subprocess.Popen[str]) -> None:
     until = time.monotonic() + _BOUND
     while large.count(into) < objects:
         assert process.poll() is None, "the run ended before it could be stopped"
@@ -170,7 +140,7 @@ def _wait_for(large: Large, into: str, objects: int, process: subprocess.Popen[s
         time.sleep(0.02)
 
 
-def _settled(large: Large, into: str) -> int:
+def _settled(large: Merging, into: str) -> int:
     """How many objects are at the destination once the server is done with what was asked of it."""
     before, there = -1, large.count(into)
     until = time.monotonic() + _BOUND

@@ -14,7 +14,7 @@ import pytest
 
 from command import Ended, environment, streammerge
 from oracle import contents
-from seeding import new_bucket, put_all
+from seeding import new_bucket, put_all, put_in_parts
 from servers import Server, connect
 from streammerge.core.keys import Location
 from streammerge.core.records import History, began, to_line
@@ -40,14 +40,6 @@ class Place:
         env = environment(self.server, **({"XDG_STATE_HOME": str(state)} if state else {}))
         return streammerge(verb, *arguments, env=env)
 
-    def put_in_parts(self, key: str, body: bytes) -> None:
-        """Store an object whose ETag is no MD5."""
-        where = {"Bucket": self.bucket, "Key": key}
-        upload = self.client.create_multipart_upload(**where)["UploadId"]
-        part = self.client.upload_part(**where, UploadId=upload, PartNumber=1, Body=body)
-        parts = [{"ETag": part["ETag"], "PartNumber": 1}]
-        self.client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
-
 
 def _place(server: Server) -> Iterator[Place]:
     with contextlib.closing(connect(server)) as client:
@@ -72,10 +64,10 @@ def test_journal_in_s3_serves_another_machine(place: Place, tmp_path: Path) -> N
     """What one machine recorded, another one knows, and goes on from there; a stranger's key among it is refused."""
     segments = f"journals/of-this-job-{uuid.uuid4().hex}/"
     journal = ("--journal", f"s3://{place.bucket}/{segments}")
-    place.put_in_parts("one/id0/parts.jpg", b"content of parts")
+    put_in_parts(place.client, place.bucket, "one/id0/parts.jpg", b"content of parts")
     assert place.run("merge", *journal, state=tmp_path / "a").code == 0
     assert sorted(contents(place.client, place.bucket, segments)) == ["00000001.journal", "00000002.journal"]
-    place.put_in_parts("into/id0/parts.jpg", b"CONTENT OF PARTS")
+    put_in_parts(place.client, place.bucket, "into/id0/parts.jpg", b"CONTENT OF PARTS")
     found = place.run("verify", *journal, state=tmp_path / "b")
     assert (found.code, found.report["different_reasons"]) == (4, {"not what the journal recorded": 1})
     mended = place.run("merge", *journal, "--if-exists", "overwrite", state=tmp_path / "b")

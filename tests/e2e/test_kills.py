@@ -16,7 +16,8 @@ import pytest
 
 from command import environment, finished, started, streammerge
 from fault_proxy import Exchange, Fault, Proxy, fault_proxy
-from oracle import Object, Source, contents, oracle
+from merging import Merging
+from oracle import Source, contents, oracle
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
 from streammerge.core.records import from_line
@@ -28,29 +29,8 @@ _LATE = 2.0  # seconds
 _BOUND = 60.0  # seconds; whatever takes longer hangs
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Two sources on a server, and what a merge of them must result in."""
-
-    server: Server
-    client: Any
-    bucket: str
-    sources: list[Source]
-    expected: dict[str, Object]
-
-    def arguments(self, into: str, *more: str) -> list[str]:
-        """What to run."""
-        sources = (source.argument for source in self.sources)
-        return ["merge", *sources, "--into", f"s3://{self.bucket}/{into}", "--json", *more]
-
-    def is_right(self, into: str) -> bool:
-        """Whether the destination holds exactly what it must."""
-        there = contents(self.client, self.bucket, into)
-        return there == {below: (found.size, found.etag) for below, found in self.expected.items()}
-
-
 @pytest.fixture(scope="module")
-def data(ceph: Server) -> Iterator[Data]:
+def data(ceph: Server) -> Iterator[Merging]:
     """Identities of two images in each of two sources, one of them a collision."""
     with contextlib.closing(connect(ceph)) as client:
         bucket = new_bucket(client)
@@ -59,7 +39,7 @@ def data(ceph: Server) -> Iterator[Data]:
             keys = [f"{source}/id{identity:06}/{name}" for identity in range(_OBJECTS // 4)]
             multiply(ceph, bucket, f"seed/{number}", keys)
         sources = [Source(name, bucket, f"{name}/") for name in ("one", "two")]
-        yield Data(ceph, client, bucket, sources, oracle(client, sources))
+        yield Merging(ceph, client, bucket, sources, oracle(client, sources))
 
 
 @dataclass
@@ -99,7 +79,7 @@ def _records(journal: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("journal", [True, False], ids=["with a journal", "without"])
-def test_killed_again_and_again(data: Data, tmp_path: Path, *, journal: bool) -> None:
+def test_killed_again_and_again(data: Merging, tmp_path: Path, *, journal: bool) -> None:
     """Each SIGKILL costs at most what was in flight; the destination is the oracle's, object by object."""
     into = f"killed/{journal}/"
     how = ["--journal", str(tmp_path / "journal")] if journal else ["--no-journal"]
@@ -136,7 +116,7 @@ async def _late(exchange: Exchange) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
 def test_a_signal_lets_the_copies_in_flight_end(
-    data: Data, tmp_path: Path, number: int, code: int, *, again: bool
+    data: Merging, tmp_path: Path, number: int, code: int, *, again: bool
 ) -> None:
     """All that the server was asked for is recorded when the run ends; after a second signal it ends at once."""
     into = f"signalled/{number}-{again}/"

@@ -10,7 +10,7 @@ import pytest
 
 from command import Ended, streammerge
 from oracle import contents
-from seeding import new_bucket, put_all
+from seeding import new_bucket, put_all, put_in_parts
 from servers import Server, connect
 
 _IMAGES = {
@@ -39,14 +39,6 @@ class Place:
         sources = [f"s3://{self.bucket}/{name}/" for name in ("one", "two")]
         into = f"s3://{self.bucket}/{self.into}"
         return streammerge(verb, *sources, "--into", into, "--json", *more, server=self.server)
-
-    def put_in_parts(self, key: str, body: bytes) -> None:
-        """Store an object whose ETag is no MD5."""
-        where = {"Bucket": self.bucket, "Key": key}
-        upload = self.client.create_multipart_upload(**where)["UploadId"]
-        part = self.client.upload_part(**where, UploadId=upload, PartNumber=1, Body=body)
-        parts = [{"ETag": part["ETag"], "PartNumber": 1}]
-        self.client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
 
 
 def _place(server: Server) -> Iterator[Place]:
@@ -118,10 +110,10 @@ def test_each_difference_is_named(place: Place) -> None:
 def test_other_bytes_that_only_comparing_finds(place: Place) -> None:
     """Same size, newer, ETags of parts: unproven, until --deep reads the bytes; then right and wrong are told apart."""
     for below in ("ada/3.jpg", "bob/3.jpg"):
-        place.put_in_parts(f"one/{below}", _RIGHT)
+        put_in_parts(place.client, place.bucket, f"one/{below}", _RIGHT)
     origin = {"Bucket": place.bucket, "CopySource": f"{place.bucket}/one/ada/3.jpg"}
     place.client.copy_object(**origin, Key=f"{place.into}ada/3.jpg")
-    place.put_in_parts(f"{place.into}bob/3.jpg", _WRONG)
+    put_in_parts(place.client, place.bucket, f"{place.into}bob/3.jpg", _WRONG)
     assert place.run("merge", "--no-journal").code == 0  # what lies there may be right, so it is left alone
     shallow = place.run("verify", "--no-journal")
     assert shallow.code == 0
@@ -140,16 +132,16 @@ def test_other_bytes_that_only_comparing_finds(place: Place) -> None:
 def test_other_bytes_that_the_journal_finds(place: Place, tmp_path: Path) -> None:
     """What was copied had another ETag: the journal tells, without reading a byte; --deep tells what it is."""
     journal = ("--journal", str(tmp_path / "of-the-merge"))
-    place.put_in_parts("one/ada/3.jpg", _RIGHT)
+    put_in_parts(place.client, place.bucket, "one/ada/3.jpg", _RIGHT)
     assert place.run("merge", *journal).code == 0
-    place.put_in_parts(f"{place.into}ada/3.jpg", _WRONG)
+    put_in_parts(place.client, place.bucket, f"{place.into}ada/3.jpg", _WRONG)
     assert place.run("verify", "--no-journal").code == 0
     ended = place.run("verify", *journal)
     assert (ended.code, ended.report["different_reasons"]) == (4, {"not what the journal recorded": 1})
     assert place.run("merge", *journal).code == 3
     deep = place.run("verify", *journal, "--deep", "1")
     assert (deep.code, deep.report["different_reasons"]) == (4, {"other bytes": 1})
-    place.put_in_parts(f"{place.into}ada/3.jpg", _RIGHT)
+    put_in_parts(place.client, place.bucket, f"{place.into}ada/3.jpg", _RIGHT)
     cleared = place.run("verify", *journal, "--deep", "1")
     assert cleared.code == 0, cleared.out
 
@@ -157,7 +149,7 @@ def test_other_bytes_that_the_journal_finds(place: Place, tmp_path: Path) -> Non
 def test_sample_is_no_larger_than_asked_for(here: Place) -> None:
     """--deep N compares N images at most, the same ones each time."""
     for number in range(6):
-        here.put_in_parts(f"one/ada/part{number}.jpg", _RIGHT)
+        put_in_parts(here.client, here.bucket, f"one/ada/part{number}.jpg", _RIGHT)
     assert here.run("merge", "--no-journal").code == 0
     first, second = (here.run("verify", "--no-journal", "--deep", "4").report for _ in range(2))
     assert first["proven"]["bytes"] == first["compared"] == 4
@@ -168,8 +160,8 @@ def test_sample_is_no_larger_than_asked_for(here: Place) -> None:
 def test_large_objects_are_read_piece_by_piece(here: Place) -> None:
     """A difference in the last byte of several pieces is found."""
     large = b"x" * (9 << 20)
-    here.put_in_parts("one/ada/large.jpg", large)
-    here.put_in_parts(f"{here.into}ada/large.jpg", large[:-1] + b"y")
+    put_in_parts(here.client, here.bucket, "one/ada/large.jpg", large)
+    put_in_parts(here.client, here.bucket, f"{here.into}ada/large.jpg", large[:-1] + b"y")
     assert here.run("merge", "--no-journal").code == 0
     found = here.run("verify", "--no-journal", "--deep", "all").report
     assert found["different_reasons"] == {"other bytes": 1}
