@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -40,29 +40,28 @@ class Journal:
 
     def copied(self, copy: Copy, result: str) -> None:
         """Record a copy that was made; `result` is the target's ETag."""
-        self._add(records.copied(copy, self._job.sources[copy.source].name, result, time.time()))
+        self._pending.append(records.copied(copy, self._job.sources[copy.source].name, result, time.time()))
 
     def failed(self, copy: Copy, error: S3Error) -> None:
         """Record a copy that was given up."""
-        self._add(records.failed(copy, self._job.sources[copy.source].name, error.code, str(error), time.time()))
-
-    def _add(self, record: dict[str, Any]) -> None:
-        self._pending.append(records.to_line(record))
+        self._pending.append(
+            records.failed(copy, self._job.sources[copy.source].name, error.code, str(error), time.time())
+        )
 
     async def removing(self, targets: list[str]) -> None:
         """Record that these objects are about to be removed; durable on return. Raises IncompleteError."""
         for target in targets:
-            self._add(records.removed(target, time.time()))
+            self._pending.append(records.removed(target, time.time()))
         await self.write()
 
     def ended(self, *, complete: bool) -> None:
         """Record that the run came to its end."""
-        self._add(records.ended(complete=complete, at=time.time()))
+        self._pending.append(records.ended(complete=complete, at=time.time()))
 
     async def begin(self) -> None:
         """Read what is there, and record that a run begins. Raises UsageError where either cannot be done."""
         await self._place.learn(self.history, self._job.fingerprint)
-        self._add(records.began(self._job.fingerprint, str(self._job), secrets.token_hex(8), round(time.time(), 3)))
+        self._pending.append(records.began(self._job.fingerprint, str(self._job), secrets.token_hex(8), time.time()))
         try:
             await self.write()
         except StreamMergeError as error:

@@ -17,7 +17,7 @@ from oracle import contents
 from seeding import new_bucket, put_all, put_in_parts
 from servers import Server, connect
 from streammerge.core.keys import Location
-from streammerge.core.records import History, began, to_line
+from streammerge.core.records import History, began
 from streammerge.errors import IncompleteError
 from streammerge.places import LocalFile, Segments
 from streammerge.s3.options import Options
@@ -169,7 +169,7 @@ def test_status_of_the_state_directory(tmp_path: Path) -> None:
     for number in range(2):
         path = tmp_path / "streammerge" / f"{number}.journal"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(to_line(began("of the job", f"job {number}", "run", 1.0)))
+        path.write_bytes(began("of the job", f"job {number}", "run", 1.0))
     told = streammerge("status", "--json", env=env)
     assert [one["job"] for one in told.report["journals"]] == ["job 0", "job 1"]
     (tmp_path / "diary").write_text("Dear diary\n")

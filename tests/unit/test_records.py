@@ -13,11 +13,11 @@ from samples import copy, etag_of
 from streammerge.core import records
 from streammerge.core.chronicle import chronicle, render_chronicle
 from streammerge.core.plan import Copy
-from streammerge.core.records import History, from_line, may_have_begun, to_line
+from streammerge.core.records import History, from_line, may_have_begun
 from streammerge.errors import UsageError
 
 PARTS = etag_of("x") + "-2"
-BEGAN = to_line(records.began("this job", "a into b", "run", 1.0))
+BEGAN = records.began("this job", "a into b", "run", 1.0)
 ODD = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 COPIES = st.lists(
     st.builds(
@@ -32,7 +32,7 @@ COPIES = st.lists(
 
 def lines_of(copies: Sequence[Copy], result: str | None = None) -> list[bytes]:
     """A run that made these copies; their ETags became `result`, or stayed."""
-    return [BEGAN, *(to_line(records.copied(made, "one", result or made.etag, 2.0)) for made in copies)]
+    return [BEGAN, *(records.copied(made, "one", result or made.etag, 2.0) for made in copies)]
 
 
 def learned(*lines: bytes, job: str = "this job") -> History:
@@ -45,7 +45,7 @@ def learned(*lines: bytes, job: str = "this job") -> History:
 
 def test_what_a_line_looks_like() -> None:
     """The format is what the module says: others may read it."""
-    line = to_line(records.copied(copy(), "one", "other", 1.23456))
+    line = records.copied(copy(), "one", "other", 1.23456)
     digits, _, body = line.partition(b" ")
     assert int(digits, 16) == zlib.crc32(body[:-1])
     assert list(json.loads(body)) == ["did", "source", "key", "etag", "size", "target", "at", "result"]
@@ -59,6 +59,19 @@ def test_what_a_line_looks_like() -> None:
         "at": 1.235,
         "result": "other",
     }
+
+
+@given(texts=st.lists(st.text(), min_size=5, max_size=5), size=st.integers(0, 10**13))
+def test_any_text_survives(texts: list[str], size: int) -> None:
+    """Whatever S3 or a user put into a name comes out of the line as it went in."""
+    source, key, etag, target, result = texts
+    made = copy(target)._replace(key=key, etag=etag, size=size)
+    record = from_line(records.copied(made, source, result, 1.0))
+    assert record is not None
+    seen = [record["source"], record["key"], record["etag"], record["target"], record.get("result", etag)]
+    assert (seen, record["size"]) == (texts, size)
+    began = from_line(records.began(source, key, target, 1.0)) or {}
+    assert [began["fingerprint"], began["job"], began["run"]] == [source, key, target]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b'"\xff"'])
@@ -91,7 +104,7 @@ def test_other_records_are_no_copies() -> None:
     """A failure, a removal and an end say nothing about what lies at a target."""
     did = [records.failed(copy(), "one", "c", "r", 1), records.removed(copy().target, 1)]
     did.append(records.ended(complete=True, at=1))
-    assert learned(BEGAN, *map(to_line, did)).judges(copy(), etag_of("x")) is None
+    assert learned(BEGAN, *did).judges(copy(), etag_of("x")) is None
 
 
 @given(copies=COPIES, result=st.sampled_from([None, "other"]), data=st.data())
@@ -115,7 +128,7 @@ def test_torn_at_any_byte(copies: list[Copy], result: str | None, data: st.DataO
 @given(copies=COPIES, data=st.data())
 def test_decayed_bytes_cost_their_lines_alone(copies: list[Copy], data: st.DataObject) -> None:
     """One byte that turned into another loses two lines at most, and never makes a copy of what was none."""
-    second = to_line(records.began("this job", "a into b", "another run", 3.0))
+    second = records.began("this job", "a into b", "another run", 3.0)
     whole = bytearray(b"".join([*lines_of(copies), second]))
     whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
     history = learned(bytes(whole))
@@ -135,12 +148,12 @@ def test_job_whose_beginning_cannot_be_read_is_refused() -> None:
 def test_other_job_is_refused(before: list[bytes]) -> None:
     """Also if only a later run is of another one; the message says which job it is."""
     with pytest.raises(UsageError, match=r"another job \(a into b.*--journal"):
-        learned(*before, to_line(records.began("that job", "a into b", "run", 1.0)))
+        learned(*before, records.began("that job", "a into b", "run", 1.0))
 
 
 def test_other_version_is_refused() -> None:
     """The message names both versions."""
-    line = to_line({**records.began("this job", "a into b", "run", 1.0), "version": 9})
+    line = records.began("this job", "a into b", "run", 1.0, version=9)
     for read in (lambda: learned(line), lambda: chronicle([line], "the journal")):
         with pytest.raises(UsageError, match="version 9, and this streammerge reads version 1"):
             read()
@@ -166,11 +179,11 @@ def test_chronicle_of_several_runs() -> None:
     again, never = copy("out/id/1.jpg"), copy("out/id/\x1b2.jpg")._replace(key="one/\x1b2.jpg")
     lines = [
         BEGAN,
-        *(to_line(records.failed(failed, "one", "SlowDown", "too \x1bfast", 60.0)) for failed in (again, never)),
-        to_line(records.began("this job", "a into b", "second", 120.0)),
-        to_line(records.copied(again, "one", again.etag, 121.0)),
-        to_line(records.removed("out/x", 122.0)),
-        to_line(records.ended(complete=False, at=123.0)),
+        *(records.failed(failed, "one", "SlowDown", "too \x1bfast", 60.0) for failed in (again, never)),
+        records.began("this job", "a into b", "second", 120.0),
+        records.copied(again, "one", again.etag, 121.0),
+        records.removed("out/x", 122.0),
+        records.ended(complete=False, at=123.0),
         b"torn",
     ]
     told = chronicle(lines, "the journal")
@@ -199,9 +212,9 @@ def test_chronicle_of_several_runs() -> None:
         ([BEGAN], True, "running"),
         ([BEGAN], False, "interrupted"),
         ([BEGAN[:20]], False, "interrupted"),
-        ([BEGAN, to_line(records.ended(complete=False, at=2))], False, "incomplete"),
-        ([BEGAN, to_line(records.ended(complete=True, at=2))], False, "complete"),
-        ([BEGAN, to_line(records.ended(complete=True, at=2)), BEGAN], False, "interrupted"),
+        ([BEGAN, records.ended(complete=False, at=2)], False, "incomplete"),
+        ([BEGAN, records.ended(complete=True, at=2)], False, "complete"),
+        ([BEGAN, records.ended(complete=True, at=2), BEGAN], False, "interrupted"),
     ],
 )
 def test_how_a_job_stands(lines: list[bytes], state: str, *, held: bool) -> None:
