@@ -65,7 +65,7 @@ def test_what_a_line_looks_like() -> None:
 def test_any_text_survives(texts: list[str], size: int) -> None:
     """Whatever S3 or a user put into a name comes out of the line as it went in."""
     source, key, etag, target, result = texts
-    made = copy(target)._replace(key=key, etag=etag, size=size)
+    made = copy()._replace(key=key, target=target, etag=etag, size=size)
     record = from_line(records.copied(made, source, result, 1.0))
     assert record is not None
     seen = [record["source"], record["key"], record["etag"], record["target"], record.get("result", etag)]
