@@ -94,7 +94,7 @@ class Run:
                 decision = await self._decide(identity)
             except TransientError as error:
                 raise IncompleteError(f"{error}. What was copied stays: run the same command again to go on") from error
-            self._count(decision)
+            self._count(decision, images=sum(map(len, identity.members[: len(self.job.sources)])))
             await settle(decision)
 
         await scan(
@@ -103,7 +103,7 @@ class Run:
             self.retries,
             emit,
             listed=self._progress.listed,
-            indexed=lambda: self._check_indexed([listing for _, listing in listings]),
+            indexed=lambda: self._indexed([listing for _, listing in listings]),
             ranges=ranges,
         )
         self._progress.listing_done()
@@ -111,12 +111,14 @@ class Run:
             if not census.images:
                 self._warn(f"source {source} has no image at all")
 
-    def _check_indexed(self, listings: Sequence[Listing]) -> None:
+    def _indexed(self, listings: Sequence[Listing]) -> None:
         """Refuse a source that was read whole, before anything is copied, and has no image in its layout."""
         for source, listing in zip(self.job.sources, listings, strict=False):
             if not listing.joinable and not listing.census.images:
                 why = ", ".join(f"{count:,} {reason}" for reason, count in listing.census.reasons.items())
                 raise UsageError(f"source {source} has no image that fits layout {source.layout}: {why}")
+        if not any(listing.joinable for listing in listings):
+            self._progress.all_listed(sum(census.images for census in self._censuses))
 
     def _listing(
         self, location: Location, census: Census, layout: Layout, *, images_only: bool = True
@@ -130,9 +132,9 @@ class Run:
             await self._resolve(decision)
         return decision
 
-    def _count(self, decision: Decision) -> None:
+    def _count(self, decision: Decision, *, images: int = 0) -> None:
         self.tally.decided(decision)
-        self._progress.planned(len(decision.copies))
+        self._progress.planned(len(decision.copies), images=images)
 
     async def _resolve(self, decision: Decision) -> None:
         """Settle the conflicts: some are none, for ETags that are no MD5s; the rest are as `if_exists` has it."""
