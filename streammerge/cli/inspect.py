@@ -10,10 +10,11 @@ import streammerge
 from streammerge.cli.exits import DONE, run
 from streammerge.cli.files import check_writable, write_page
 from streammerge.cli.options import options_of, progress_of, sources_of, with_page, with_s3, with_sources
+from streammerge.cli.verbs import Verb
 from streammerge.core.inspected_text import render_inspection
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_sources
 @click.option(
     "--duplicates", "noise", is_flag=True,
@@ -23,7 +24,7 @@ from streammerge.core.inspected_text import render_inspection
 @with_page
 @with_s3
 def inspect(**given: Any) -> int:
-    """Say what is in prefixes, each and together, and what a merge would keep.
+    """Say what is in prefixes, and what a merge of them would keep.
 
     \b
     Only lists. A flat prefix is counted by the layout that its names propose, unless you

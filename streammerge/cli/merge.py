@@ -20,6 +20,7 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
+from streammerge.cli.verbs import Verb
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render
 from streammerge.core.report import Report
@@ -32,7 +33,7 @@ def _say(report: Report, given: dict[str, Any]) -> int:
     return DONE if report.complete else INCOMPLETE
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_job
 @with_page
 @with_handoff
@@ -63,7 +64,7 @@ def merge(**given: Any) -> int:
     return _say(report, given)  # after the bars have gone
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_job
 @with_page
 @click.option(

@@ -10,13 +10,14 @@ import click
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
 from streammerge.cli.options import choice, options_of, progress_of, with_handoff, with_s3
+from streammerge.cli.verbs import Verb
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
 from streammerge.core.pulled import render_pull
 from streammerge.errors import UsageError
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("url", metavar="s3://BUCKET/PREFIX/")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(

@@ -5,10 +5,11 @@ import json
 import click
 
 from streammerge.cli.exits import DONE
+from streammerge.cli.verbs import Verb
 from streammerge.core.chronicle import render_chronicle
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("journals", nargs=-1, metavar="[JOURNAL ...]")
 @click.option("--json", "as_json", is_flag=True, help="Print what they tell as one JSON object.")
 def status(journals: tuple[str, ...], *, as_json: bool) -> int:

@@ -9,6 +9,7 @@ import click
 import streammerge
 from streammerge.cli.exits import DIFFERENT, DONE, run
 from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
+from streammerge.cli.verbs import Verb
 from streammerge.core.verification_text import render_verification
 
 
@@ -20,7 +21,7 @@ def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Liter
     raise click.BadParameter(f"{value!r} is neither a number of images nor 'all'")
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_job
 @click.option(
     "--deep", metavar="N|all", default="0", callback=_read_deep,

@@ -164,7 +164,7 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "@two/", "--into", "@merged/", "--concurrency", "0"], ["--concurrency", "at least 1"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "0"], ["--timeout", "more than 0"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "nan"], ["--timeout"]),
-        (["@one/", "@two/", "--into", "@merged/", "--delete"], ["--delete"]),
+        (["@one/", "@two/", "--into", "@merged/", "--delete"], ["--delete", "merge --prune"]),
         (["@one/", "@two/", "--into", "@merged/", "--profile", "nobody"], ["profile", "nobody"]),
         (["@one/", "@two/", "--into", "@merged/", "--endpoint-url", "localhost:9000"], ["localhost:9000"]),
         (["@one/", "s3://fast--a1--x-s3/two/", "--into", "@merged/"], ["fast--a1--x-s3", "directory bucket"]),
