@@ -15,6 +15,7 @@ from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Report, Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
+from streammerge.neighbours import spelling
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
@@ -64,7 +65,8 @@ class Run:
     async def _probe_source(self, source: Source) -> None:
         page = await self.store.probe(source.location, delimiter="/" if source.layout.sorted else "")
         if not page.objects and not page.prefixes and page.token is None:
-            raise UsageError(f"source {source} is empty: there is nothing below that prefix. Check how it is spelt")
+            advice = await spelling(self.store, source.location)
+            raise UsageError(f"source {source} is empty: there is nothing below that prefix. {advice}")
         if problem := looks_flat(source, page.objects, len(page.prefixes)):
             raise UsageError(problem)
         if source.layout.sorted:
