@@ -22,12 +22,12 @@ from streammerge.cli.options import (
 )
 from streammerge.cli.verbs import Verb
 from streammerge.core.cost import parse_prices
-from streammerge.core.rendering import render
+from streammerge.core.rendering import human_bytes, render
 from streammerge.core.report import Report
 
 
-def _say(report: Report, given: dict[str, Any]) -> int:
-    print(json.dumps(report.to_json()) if given["as_json"] else render(report))
+def _say(report: Report, given: dict[str, Any], *more: str) -> int:
+    print(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
     sys.stdout.flush()
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
@@ -61,7 +61,14 @@ def merge(**given: Any) -> int:
         files = {name: given[name] for name in ("classes", "manifest")}
         place = journal_of(given, job)
         report = run(streammerge.merge(job, options, progress=progress, journal=place, confirm_prune=confirm, **files))
-    return _say(report, given)  # after the bars have gone
+    return _say(report, given, *_of_journal(place))  # after the bars have gone
+
+
+def _of_journal(place: str | None) -> list[str]:
+    if place is None:
+        return []
+    size = "" if "://" in place else f" ({human_bytes(Path(place).stat().st_size)})"
+    return [f"Journal:       {place}{size}: keep it while this job may run again"]
 
 
 @click.command(cls=Verb)

@@ -25,6 +25,7 @@ def status(journals: tuple[str, ...], *, as_json: bool) -> int:
         print(json.dumps({"journals": [one.to_json() for one in told]}))
     elif told:
         print("\n\n".join(map(render_chronicle, told)))
+        print("\nA journal stays, for the next run of its job. Once there will be none, remove the file.")
     else:
         print(f"No journal in {state_directory()}")
     return DONE

@@ -42,10 +42,12 @@ class Chronicle:
     copied: copies made, in all runs; bytes: of these. failed: copies that were given up, and not made since.
     removed: objects that were, or were about to be, removed. damaged: lines that cannot be read.
     last: when the last thing was recorded, in seconds since 1970. held: whether some process writes to it now.
+    size: of the journal itself, in bytes.
     """
 
     journal: str
     held: bool = False
+    size: int = 0
     job: str = ""
     fingerprint: str = ""
     runs: list[RunRecord] = field(default_factory=list)
@@ -92,9 +94,12 @@ class Chronicle:
             self.runs[-1] = replace(self.runs[-1], ended=record["at"], complete=record["complete"])
 
 
-def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False) -> Chronicle:
-    """What the lines of a journal tell. Raises UsageError if it is none, or of another version."""
-    told = Chronicle(place, held)
+def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False, size: int = 0) -> Chronicle:
+    """What the lines of a journal tell; `held` and `size` (bytes) are of its file.
+
+    Raises UsageError if they are of none, or of one of another version.
+    """
+    told = Chronicle(place, held, size)
     beginnings = True
     for line in lines:
         if record := from_line(line):
@@ -110,7 +115,7 @@ def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False) -> Chro
 def render_chronicle(told: Chronicle) -> str:
     """The chronicle as text, for people."""
     lines = [
-        f"Journal:  {told.journal}",
+        f"Journal:  {told.journal} ({human_bytes(told.size)})",
         f"Job:      {told.job or 'not known: the first run ended as it began'}",
         f"State:    {_state(told)}",
         f"Runs:     {len(told.runs):,}",

@@ -159,6 +159,7 @@ def test_second_process_on_a_job_and_status(here: Place, tmp_path: Path) -> None
     assert told.code == 0
     (found,) = told.report["journals"]
     assert (found["state"], found["held"], found["copied"], found["bytes"]) == ("complete", False, 24, 24)
+    assert found["size"] == len(before)
 
 
 def test_status_of_the_state_directory(tmp_path: Path) -> None:
