@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from tqdm import tqdm
 
+from streammerge.colours import coloured
 from streammerge.core.rendering import human_time
 from streammerge.errors import ThrottledError, TransientError
 
@@ -164,7 +165,7 @@ class Bars(_Counting):
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(coloured(text, sys.stderr), file=sys.stderr)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -10,6 +10,7 @@ import click
 
 from streammerge.cli.commands import commands
 from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, INTERRUPTED, TERMINATED, TerminatedError, exit_code
+from streammerge.colours import coloured
 from streammerge.errors import StreamMergeError
 
 
@@ -38,7 +39,7 @@ def main() -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"streammerge: {message}", file=sys.stderr)
+    print(coloured(f"streammerge: {message}", sys.stderr), file=sys.stderr)
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_code": code}))
     return code

@@ -1,7 +1,6 @@
 """The verbs `merge` and `plan` as commands."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
+from streammerge.cli.showing import show
 from streammerge.cli.verbs import Verb
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import human_bytes, render
@@ -27,8 +27,7 @@ from streammerge.core.report import Report
 
 
 def _say(report: Report, given: dict[str, Any], *more: str) -> int:
-    print(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
-    sys.stdout.flush()
+    show(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
 

@@ -1,7 +1,6 @@
 """The verb `verify` as a command."""
 
 import json
-import sys
 from typing import Any, Literal
 
 import click
@@ -9,6 +8,7 @@ import click
 import streammerge
 from streammerge.cli.exits import DIFFERENT, DONE, run
 from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
+from streammerge.cli.showing import show
 from streammerge.cli.verbs import Verb
 from streammerge.core.verification_text import render_verification
 
@@ -43,6 +43,5 @@ def verify(**given: Any) -> int:
         found = run(
             streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
         )
-    print(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
-    sys.stdout.flush()
+    show(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
     return DONE if found.exact else DIFFERENT
