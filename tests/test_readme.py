@@ -52,7 +52,7 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
     said = run(["bash", "-euc", block("job")], shell, tmp_path)
     assert "Total identities: 1" in said
     assert f"  faces_only                s3://{bucket}/datasets/faces_only/rekognition_set/\n" in said
-    journal = re.search(r"^Journal: +(.*) \((\d+) B\): keep it", said, re.MULTILINE)
+    journal = re.search(r"^Journal: +(.*)\n +(\d+) B; keep it", said, re.MULTILINE)
     assert journal
     assert Path(journal[1]).stat().st_size == int(journal[2])
     into = "datasets/reidnet_v3/rekognition_set/"

@@ -66,8 +66,8 @@ def merge(**given: Any) -> int:
 def _of_journal(place: str | None) -> list[str]:
     if place is None:
         return []
-    size = "" if "://" in place else f" ({human_bytes(Path(place).stat().st_size)})"
-    return [f"Journal:       {place}{size}: keep it while this job may run again"]
+    size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    return [f"Journal:       {place}", f"               {size}keep it while this job may run again"]
 
 
 @click.command(cls=Verb)

@@ -170,7 +170,7 @@ def job_of(given: dict[str, Any]) -> Job:
         rules = {name: given[name] for name in _JOB if _was_said(name)}
         return parse_job(_read(path), layouts=given["layouts"], into=given["into"], **rules)
     if given["into"] is None:
-        raise click.MissingParameter(param_hint="'--into'", param_type="option")
+        raise UsageError("the destination is missing: name it with --into s3://BUCKET/PREFIX/")
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
 
 

@@ -122,7 +122,7 @@ def _extras(report: Report) -> list[str]:
         lines.append(f"Not removed:   {report.not_removed:,}; run the same command again to try the rest")
     lines.append(
         f"Extra:         {report.extra:,} at the destination outside the plan"
-        + ("; left alone unless you say --prune" if report.extra else "")
+        + ("; --prune would remove them" if report.extra else "")
     )
     return lines + _examples(report.extra_examples, report.extra) + recordio_warning(report.recordio)
 
@@ -137,7 +137,7 @@ def _count(count: int, what: str) -> str:
 
 
 def _prices(as_of: str) -> str:
-    return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price copy=USD per 1,000 to override"
+    return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price overrides"
 
 
 def _usd(amount: float) -> str:

@@ -126,7 +126,7 @@ def test_the_text_of_a_plan() -> None:
     text = render(a_report(command="plan", estimate=ESTIMATE, copied=0, not_attempted=1_247_330, already_present=2))
     assert "To copy:       1,247,330 (12.5 GB)" in text
     assert "Already there: 2\n" in text
-    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD per 1,000 to override)" in text
+    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price overrides)" in text
     assert "Time:          5 min 56 s at best, with 3,500 copies a second" in text
     assert "Copied" not in text
 

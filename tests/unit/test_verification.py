@@ -216,7 +216,7 @@ def test_the_text() -> None:
         "Extra:         2 at the destination outside the plan",
         "  2 no source, such as out/\\x1b[2J, out/b",
         "Warning:       train.rec at the destination: a trainer that finds RecordIO",
-        "               files reads them instead of the folders. Remove them, or move them away",
+        "               files reads them instead of the folders. Remove or move them",
         "Compared:      3 by their bytes (12.0 kB read)",
         "Took:          1.5 s; requests: 2 list",
         MENDING,
