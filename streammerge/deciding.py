@@ -12,7 +12,7 @@ from streammerge.core.job import Job, Source
 from streammerge.core.join import Census, Identity, Image, Listing
 from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
-from streammerge.core.plan import Copy, Decision, Found, decide, is_same
+from streammerge.core.plan import TOO_FEW, Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Report, Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
 from streammerge.neighbours import spelling
@@ -112,6 +112,8 @@ class Run:
         for source, census in zip(self.job.sources, self._censuses, strict=True):
             if not census.images:
                 self._warn(f"source {source} has no image at all")
+        if not self.tally.identities and self.tally.verdicts[TOO_FEW]:
+            self._warn(f"nothing is kept: no identity has the {self.job.min_images:,} images of --min-images")
 
     def _indexed(self, listings: Sequence[Listing]) -> None:
         """Refuse a source that was read whole, before anything is copied, and has no image in its layout."""
