@@ -13,6 +13,7 @@ from typing import Literal, Protocol, Self
 from streammerge.core.job import Job
 from streammerge.core.keys import Location
 from streammerge.core.plan import Decision
+from streammerge.core.rendering import human_bytes
 from streammerge.core.report import Report
 from streammerge.core.verification import (
     BYTES,
@@ -74,7 +75,10 @@ async def verify(
                         sample.add(doubt)
 
             await run.decide_all(settle)
-            for doubt in sample:
+            if chosen := list(sample):
+                size = human_bytes(2 * sum(doubt.copy.size for doubt in chosen))
+                progress.note(f"All is listed. Comparing {len(chosen):,} images, {size} to read")
+            for doubt in chosen:
                 await comparing.submit(doubt)
         return _verification(run, run.report("verify"), findings)
 

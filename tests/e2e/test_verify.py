@@ -12,6 +12,7 @@ from command import Ended, streammerge
 from oracle import contents
 from seeding import new_bucket, put_all, put_in_parts
 from servers import Server, connect
+from streammerge.core.rendering import human_bytes
 
 _IMAGES = {
     "one/ada/1.jpg": b"first of ada",
@@ -147,11 +148,13 @@ def test_other_bytes_that_the_journal_finds(place: Place, tmp_path: Path) -> Non
 
 
 def test_sample_is_no_larger_than_asked_for(here: Place) -> None:
-    """--deep N compares N images at most, the same ones each time."""
+    """--deep N compares N images at most, the same ones each time, and says so before it reads them."""
     for number in range(6):
         put_in_parts(here.client, here.bucket, f"one/ada/part{number}.jpg", _RIGHT)
     assert here.run("merge", "--no-journal").code == 0
-    first, second = (here.run("verify", "--no-journal", "--deep", "4").report for _ in range(2))
+    runs = [here.run("verify", "--no-journal", "--deep", "4") for _ in range(2)]
+    assert f"Comparing 4 images, {human_bytes(4 * 2 * len(_RIGHT))} to read\n" in runs[0].err
+    first, second = (run.report for run in runs)
     assert first["proven"]["bytes"] == first["compared"] == 4
     assert first["unproven"] == 2
     assert {**first, "seconds": 0} == {**second, "seconds": 0}
