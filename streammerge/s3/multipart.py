@@ -10,6 +10,7 @@ import hashlib
 import http
 import logging
 import math
+import shlex
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -176,4 +177,10 @@ class MultipartCopy:
             await persist(abort, _ABORTS)
         except StreamMergeError as error:
             if not isinstance(error, ObjectError) or error.code != "NoSuchUpload":
-                _log.warning("%s; its parts are still stored and paid for: abort upload %s", error, upload)
+                _log.warning("%s; its parts are still stored, and paid for. To remove them: %s", error, _remedy(upload))
+
+
+def _remedy(upload: dict[str, str]) -> str:
+    where = {"bucket": upload["Bucket"], "key": upload["Key"], "upload-id": upload["UploadId"]}
+    options = " ".join(f"--{name} {shlex.quote(printable(value))}" for name, value in where.items())
+    return f"aws s3api abort-multipart-upload {options} (which needs s3:AbortMultipartUpload)"
