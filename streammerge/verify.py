@@ -86,6 +86,8 @@ def _verification(run: Run, report: Report, findings: Findings) -> Verification:
     return Verification(
         destination=report.destination,
         identities=report.identities,
+        skipped_too_few=report.skipped_too_few,
+        skipped_too_many=report.skipped_too_many,
         images=report.images,
         bytes=report.bytes,
         right=sum(proven.values()) + unproven,
@@ -103,7 +105,10 @@ def _verification(run: Run, report: Report, findings: Findings) -> Verification:
         differences=[example for examples in findings.differences.values() for example in examples],
         unreadable_examples=findings.unreadable_examples,
         extra_examples=run.tally.extras.examples,
+        images_per_identity=dict(sorted(findings.images_per_identity.items())),
         sources=report.sources,
+        rules=report.rules,
+        warnings=report.warnings,
         requests=report.requests,
         seconds=report.seconds,
     )

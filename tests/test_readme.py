@@ -87,8 +87,10 @@ def test_the_pages(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> No
     put_all(client, emptied_bucket(client, "bucket"), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     run(["bash", "-euc", block("page")], shell, tmp_path)
     titles = [re.findall("<title>(.*)</title>", tmp_path.joinpath(f"{name}.html").read_text("utf-8"))
-              for name in ("before", "plan", "merge")]  # fmt: skip
-    assert titles == [["Inspection: 4 warnings"], ["Merge plan: nothing copied yet"], ["Merge: complete"]]
+              for name in ("before", "plan", "merge", "verify")]  # fmt: skip
+    assert [title for (title,) in titles] == [
+        "Inspection: 4 warnings", "Merge plan: nothing copied yet", "Merge: complete", "Verification: exactly the plan"
+    ]  # fmt: skip
     client.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def render_page(report: Any) -> str:
-    """The page of a report: that of merge, plan or inspect. Raises TypeError for what is none."""
+    """The page of a report: that of merge, plan, verify or inspect. Raises TypeError for what is none."""
     from streammerge.page.drawing import draw  # noqa: PLC0415 - brings jinja2 and leather, which --help need not load
     from streammerge.page.reports import content_of  # noqa: PLC0415
 

@@ -1,6 +1,7 @@
 """The page as text: whole, escaped, and of numbers that stand in the JSON."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_report import ESTIMATE, a_report
+from test_verification import a_verification
 
 from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.throughput import LIMIT, Sample, Throughput
+from streammerge.core.verification import CONTENT, MISSING, Difference, Verification
 from streammerge.page import render_page
 
 _VOID = {"meta", "link"}
@@ -72,11 +75,33 @@ def full_report(text: str = "text") -> Report:
     )
 
 
+def full_verification(text: str = "text") -> Verification:
+    """A verification in which every section has something, and every text is this one."""
+    return a_verification(
+        missing=1,
+        different=1,
+        different_reasons={CONTENT: 1},
+        extra=1,
+        extra_reasons={"no source": 1},
+        extra_examples={"no source": [text]},
+        recordio=[f"out/{text}"],
+        compared=2,
+        unreadable=1,
+        unreadable_examples={text: text},
+        differences=[
+            Difference(text, text, MISSING, 1000, None, text, ""),
+            Difference(text, text, CONTENT, 1000, 1000, text, text),
+        ],
+        warnings=["source one looks odd"],
+        sources=[SourceReport("one", f"s3://data/{text}/", "folder", 9, 8, {"empty file": 1}, {"empty file": [text]})],
+    )
+
+
 @settings(max_examples=30)
-@given(_TEXT)
-def test_whatever_a_key_says_is_only_text(text: str) -> None:
+@given(_TEXT, st.sampled_from([full_report, full_verification]))
+def test_whatever_a_key_says_is_only_text(text: str, report: Callable[..., Report | Verification]) -> None:
     """The elements and attributes of the page do not depend on keys; nothing unprintable is left."""
-    plain, hostile = Outline(render_page(full_report())), Outline(render_page(full_report(text)))
+    plain, hostile = Outline(render_page(report())), Outline(render_page(report(text)))
     assert hostile.seen == plain.seen
     assert hostile.attributes == plain.attributes
     assert hostile.open == []
@@ -100,6 +125,23 @@ def test_every_section_is_there_when_it_has_something() -> None:
     assert re.findall("<h2>(.*?)</h2>", full) == titles
     bare = re.findall("<h2>(.*?)</h2>", render_page(a_report()))
     assert bare == ["In all", "From where", "Overlap of the sources", "Left out", "Requests to S3"]
+
+
+def test_every_section_of_a_verification() -> None:
+    """Differences and extra objects are named with their reasons, and what is empty is left away."""
+    full = render_page(full_verification())
+    titles = ["In all", "From where", "What was compared, and how", "Images of an identity, at the destination",
+              "Missing", "Different", "Extra", "Left out", "Requests to S3"]  # fmt: skip
+    assert re.findall("<h2>(.*?)</h2>", full) == titles
+    assert "<title>Verification: not exactly the plan</title>" in full
+    for said in (CONTENT, "no source", "1,000 B, text", "1.0 kB", "RecordIO files instead of the folders"):
+        assert said in full, said
+    assert "SHA-256" not in full
+    bare = render_page(a_verification(images_per_identity={}, proven={"bytes": 5}, unproven=0))
+    assert "<title>Verification: exactly the plan</title>" in bare
+    assert "SHA-256 of the bytes" in bare
+    titles = ["In all", "From where", "What was compared, and how", "Left out", "Requests to S3"]
+    assert re.findall("<h2>(.*?)</h2>", bare) == titles
 
 
 def test_a_plan_tells_cost_and_time() -> None:
