@@ -15,7 +15,8 @@ from typing import Protocol, Self
 from streammerge.core.job import Job
 from streammerge.core.keys import Location, printable
 from streammerge.core.plan import Conflict, Copy, Decision, Found
-from streammerge.core.report import Failure, Tally
+from streammerge.core.report import Failure
+from streammerge.core.tally import Tally
 from streammerge.errors import (
     ChangedError,
     DeniedError,

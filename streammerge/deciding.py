@@ -13,7 +13,8 @@ from streammerge.core.join import Census, Identity, Image, Listing
 from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import Copy, Decision, Found, decide, is_same
-from streammerge.core.report import Report, Tally
+from streammerge.core.report import Report
+from streammerge.core.tally import Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
 from streammerge.progress import Progress
 from streammerge.s3.options import Options

@@ -15,7 +15,8 @@ from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
 from streammerge.core.rendering import human_bytes, human_time, render
-from streammerge.core.report import Failure, Report, SourceReport, Tally
+from streammerge.core.report import Failure, Report, SourceReport
+from streammerge.core.tally import Tally
 
 ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
 
