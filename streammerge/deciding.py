@@ -205,12 +205,13 @@ class Run:
         found = await self.store.below(location)
         return [Image(*listed, listed.key[len(folder) :]) for listed in found]
 
-    def report(self, command: str, cost: Estimate | None = None) -> Report:
-        """What it has come to."""
+    def report(self, command: str, cost: Estimate | None = None, *, stopped: str | None = None) -> Report:
+        """What it has come to. stopped: why it did not come to its end."""
         return self.tally.report(
             command,
             self._censuses,
             requests=dict(self.store.requests),
             seconds=time.monotonic() - self._started,
             estimate=cost,
+            stopped=stopped,
         )

@@ -1,6 +1,7 @@
 """The verbs `merge` and `plan`: list, decide, and copy or only say what would be copied."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from streammerge.catalogue import Catalogue
@@ -8,7 +9,7 @@ from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, estimate
 from streammerge.core.job import Job
 from streammerge.core.plan import Decision
-from streammerge.core.report import Report
+from streammerge.core.report import INTERRUPTED, Report
 from streammerge.deciding import Run, open_run
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
@@ -23,6 +24,10 @@ _DEFAULTS = Options()
 _SILENT = Progress()
 
 
+def _unheard(_: Report) -> None:
+    """Nobody is told."""
+
+
 async def merge(
     job: Job,
     options: Options = _DEFAULTS,
@@ -32,6 +37,7 @@ async def merge(
     classes: Path | None = None,
     manifest: Path | None = None,
     confirm_prune: Confirm | None = None,
+    stopped: Callable[[Report], None] = _unheard,
 ) -> Report:
     """Merge the sources of a job into its destination, server-side.
 
@@ -45,6 +51,7 @@ async def merge(
     Both are written once all of the plan is at the destination.
     confirm_prune: if given, it is shown what lies at the destination and is not in the plan, once every copy has
     succeeded, and says whether that is to be removed.
+    stopped: is told what the run had come to, if it is cancelled, or cannot go on, once it has settled an identity.
 
     Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
     RunError where the run cannot go on.
@@ -53,7 +60,7 @@ async def merge(
     if confirm_prune is not None:
         check_prunable(job)
     async with (
-        open_run(job, options, progress) as run,
+        _told_if_stopped(job, options, progress, stopped) as run,
         open_journal(journal, job, run.store) as record,
         handoff.opened() as catalogue,
     ):
@@ -74,6 +81,20 @@ async def merge(
         if catalogue is not None:
             _hand_over(handoff, catalogue, report, job, progress)
         return report
+
+
+@asynccontextmanager
+async def _told_if_stopped(
+    job: Job, options: Options, progress: Progress, stopped: Callable[[Report], None]
+) -> AsyncIterator[Run]:
+    run = None
+    try:
+        async with open_run(job, options, progress) as run:
+            yield run
+    except BaseException as error:
+        if run is not None and run.tally.verdicts:
+            stopped(run.report("merge", stopped=str(error) or INTERRUPTED))
+        raise
 
 
 async def _copy_all(run: Run, copying: Copying, catalogue: Catalogue | None) -> None:

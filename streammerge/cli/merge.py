@@ -9,7 +9,7 @@ import click
 
 import streammerge
 from streammerge.cli.asking import confirm_of
-from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, ending, run
 from streammerge.cli.files import check_writable, write_file, write_page
 from streammerge.cli.options import (
     job_of,
@@ -21,8 +21,9 @@ from streammerge.cli.options import (
     with_page,
 )
 from streammerge.core.cost import parse_prices
-from streammerge.core.rendering import render
+from streammerge.core.rendering import render, so_far
 from streammerge.core.report import Report
+from streammerge.errors import UsageError
 
 
 def _say(report: Report, given: dict[str, Any]) -> int:
@@ -30,6 +31,19 @@ def _say(report: Report, given: dict[str, Any]) -> int:
     sys.stdout.flush()
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
+
+
+def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
+    message, code = ending(error)
+    print(f"streammerge: {message}\n{so_far(report)}", file=sys.stderr)
+    if given["as_json"]:
+        print(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
+    sys.stdout.flush()
+    try:
+        write_page(given["html"], report)
+    except UsageError as unwritten:
+        print(f"streammerge: {unwritten}", file=sys.stderr)  # what stopped the run matters more
+    return code
 
 
 @click.command()
@@ -55,11 +69,25 @@ def merge(**given: Any) -> int:
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
     check_writable(given["html"], given["sources"])
-    with progress_of(given, copying=True) as progress:
-        confirm = confirm_of(prune=given["prune"], yes=given["yes"], progress=progress)
-        files = {name: given[name] for name in ("classes", "manifest")}
-        place = journal_of(given, job)
-        report = run(streammerge.merge(job, options, progress=progress, journal=place, confirm_prune=confirm, **files))
+    partial: list[Report] = []
+    try:
+        with progress_of(given, copying=True) as progress:
+            report = run(
+                streammerge.merge(
+                    job,
+                    options,
+                    progress=progress,
+                    journal=journal_of(given, job),
+                    classes=given["classes"],
+                    manifest=given["manifest"],
+                    confirm_prune=confirm_of(prune=given["prune"], yes=given["yes"], progress=progress),
+                    stopped=partial.append,
+                )
+            )
+    except STOPPING as error:
+        if not partial:
+            raise
+        return _say_stopped(partial[0], error, given)
     return _say(report, given)  # after the bars have gone
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from streammerge.core.cost import Estimate
 from streammerge.core.throughput import Sample
 
+INTERRUPTED = "interrupted"  # why a run was stopped, if somebody has cancelled it
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -46,6 +48,7 @@ class Report:
     rules: the job's, by name. warnings: what looks odd about a source.
     images_per_identity: identities that keep by their number of images, 1000 standing for that and more.
     throughput: how many images were copied after how many seconds, in a bounded number of samples.
+    stopped: why the run was stopped before its end, so that all counts are what it had come to by then; else None.
     """
 
     command: str
@@ -86,15 +89,16 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     removed: int = 0
     not_removed: int = 0
+    stopped: str | None = None
 
     @property
     def complete(self) -> bool:
         """Whether every image of the plan is at the destination (of a plan: could be brought there).
 
-        And whether all is gone that was to be removed.
+        And whether all is gone that was to be removed. A run that was stopped does not know its whole plan.
         """
-        planning = self.estimate is not None
-        return not (self.failed or self.conflicts or self.not_removed or (self.not_attempted and not planning))
+        left = self.not_attempted and self.estimate is None
+        return self.stopped is None and not (self.failed or self.conflicts or self.not_removed or left)
 
     def to_json(self) -> dict[str, Any]:
         """The report as an object of JSON's types."""

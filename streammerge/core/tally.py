@@ -145,8 +145,9 @@ class Tally:
         requests: dict[str, int],
         seconds: float,
         estimate: Estimate | None = None,
+        stopped: str | None = None,
     ) -> Report:
-        """What it has come to; `censuses` are those of the sources, in the job's order."""
+        """What it has come to; `censuses` are those of the sources, in the job's order. The rest as Report has it."""
         ignored = Counter[str]()
         for census in censuses:
             ignored.update(census.reasons)
@@ -200,4 +201,5 @@ class Tally:
             warnings=self.warnings,
             removed=self.removed,
             not_removed=self.to_remove - self.removed,
+            stopped=stopped,
         )

@@ -3,16 +3,19 @@
 from itertools import pairwise
 
 from streammerge.core.rendering import human_bytes, human_time
-from streammerge.core.report import Report
+from streammerge.core.report import INTERRUPTED, Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
 from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
+
+_STOPPED = "This run was stopped before its end, and the numbers are what it had come to by then: "
 
 
 def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    warnings = [*report.warnings, *recordio(report.recordio)]
+    stopped = [f"{_STOPPED}{report.stopped}"] if report.stopped is not None else []
+    warnings = [*stopped, *report.warnings, *recordio(report.recordio)]
     sections = [
         Section("In all", facts=_headline(report, figures)),
         from_where(report.destination, report.rules, report.sources, figures),
@@ -30,6 +33,8 @@ def merging_content(report: Report) -> Content:
     verdict = "complete" if report.complete else "incomplete"
     if report.command == "plan":
         verdict = "nothing copied yet" if report.complete else "would be incomplete"
+    if report.stopped == INTERRUPTED:
+        verdict = INTERRUPTED
     return Content(title, verdict, report.complete, warnings, sections)
 
 

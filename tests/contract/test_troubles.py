@@ -287,10 +287,11 @@ def test_credentials_that_cannot_be_renewed(tmp_path: Path, then: str, *, parts:
         more = ["--multipart-threshold", "2", "--part-size", "1"] if parts else []
         ended = streammerge(*_ARGUMENTS, "--concurrency", "1", *more, env=env, timeout=_BOUND)
     assert ended.code == 3, ended.err
-    *left, line = ended.err.splitlines()
+    *left, line, so_far = ended.err.splitlines()
     assert line.startswith("streammerge: ")
     assert "cannot renew the credentials" in line
     assert "run the same command again" in line
+    assert so_far.startswith("Settled so far: 1 identity with 40 images to keep: ")
     assert bool(left) == parts  # the upload that could not be aborted either
     assert 0 < s3.count("part" if parts else "copy") < 40
     assert "SECRETSECRET" not in ended.err + ended.out

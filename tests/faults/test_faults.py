@@ -299,14 +299,19 @@ def test_what_no_object_can_be_copied_without(some: Data, kind: str, act: str, c
     refusal = Fault(getattr(spoiling, act), on=(kind,), after=150 if kind == "copy" else 2)
     ran = _run(some, refusal, more=("--concurrency", "8", "--listing-order", "sorted"))
     assert ran.ended.code == code, ran.ended.err
-    (line,) = ran.ended.err.splitlines()
+    line, *so_far = ran.ended.err.splitlines()
     assert said in line
     if code == 3:
         assert "renew them and run the same command again" in line
-    assert ran.ended.report == {"error": line.removeprefix("streammerge: "), "exit_code": code}
+    report, error = ran.ended.report, line.removeprefix("streammerge: ")
+    assert (report["error"], report["exit_code"]) == (error, code)
     assert 1 <= ran.proxy.struck[refusal] <= 16
     kept = len(some.expected) - len(some.missing(ran.into))
     assert kept >= (150 if kind == "copy" else 0)
+    if kind == "copy":  # of the copies in flight, some may have been made, and their answers not waited for
+        assert (report["stopped"], report["complete"]) == (error, False)
+        assert kept - 8 <= report["copied"] <= kept
+    assert [f"{report['copied']:,} copied" in said for said in so_far] == [True] * ("copied" in report)
     if act == "expired_token":
         _expect_the_rest(some, ran.into)
 

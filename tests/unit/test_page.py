@@ -127,6 +127,18 @@ def test_every_section_is_there_when_it_has_something() -> None:
     assert bare == ["In all", "From where", "Overlap of the sources", "Left out", "Requests to S3"]
 
 
+@pytest.mark.parametrize(
+    ("stopped", "verdict"), [("interrupted", "interrupted"), ("the credentials have expired", "incomplete")]
+)
+def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> None:
+    """A banner above everything, with the reason, and no verdict that could be mistaken."""
+    page = render_page(a_report(stopped=stopped, warnings=["source one looks odd"]))
+    assert f"<title>Merge: {verdict}</title>" in page
+    banners = re.findall("<li><bdi>(.*?)</bdi></li>", page)
+    assert [stopped in banner for banner in banners] == [True, False]
+    assert "stopped before its end" in banners[0]
+
+
 def test_every_section_of_a_verification() -> None:
     """Differences and extra objects are named with their reasons, and what is empty is left away."""
     full = render_page(full_verification())

@@ -14,7 +14,7 @@ from streammerge.core.cost import Estimate
 from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
-from streammerge.core.rendering import human_bytes, human_time, render
+from streammerge.core.rendering import human_bytes, human_time, render, so_far
 from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.tally import Tally
 
@@ -87,6 +87,7 @@ Avg images per identity: 3.8
         ({"conflicts": 1}, "MERGE INCOMPLETE", False),
         ({"not_attempted": 1}, "MERGE INCOMPLETE", False),
         ({"extra": 1, "recordio": ["out/train.rec"], "skipped_too_many": 1, "dropped": 1}, "MERGE COMPLETE", True),
+        ({"stopped": "interrupted"}, "MERGE INCOMPLETE", False),
         ({"command": "plan", "estimate": ESTIMATE, "not_attempted": 7}, "MERGE PLAN", True),
         ({"command": "plan", "estimate": ESTIMATE, "conflicts": 1}, "MERGE PLAN", False),
     ],
@@ -182,6 +183,18 @@ def test_the_text_of_trouble() -> None:
     assert "\x1b" not in text
 
 
+def test_a_run_that_was_stopped() -> None:
+    """How far it came in a sentence, and in the text why it did not come further."""
+    stopped = a_report(
+        identities=3, skipped=1, images=1_234, copied=1_000, already_present=200, failed=1, not_attempted=33,
+        bytes_copied=5_000, stopped="the journal cannot be written",
+    )  # fmt: skip
+    images = "1,234 images to keep: 1,000 copied (5.0 kB), 200 already there, 1 failed, 33 still to copy"
+    assert so_far(stopped) == f"Settled so far: 4 identities with {images}"
+    assert ", 7 in conflict, " in so_far(replace(stopped, conflicts=7))
+    assert "Stopped:       before its end: the journal cannot be written" in render(stopped).split("\n")
+
+
 def test_nothing_at_all() -> None:
     """A run that found nothing and took no time divides by nothing."""
     empty = Tally(a_job()).report("merge", [Census(), Census()], requests={}, seconds=0.0)
@@ -229,6 +242,7 @@ FIELDS = [
     "warnings",
     "removed",
     "not_removed",
+    "stopped",
     "complete",
 ]
 
