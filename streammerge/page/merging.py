@@ -50,7 +50,6 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
             ("copied", figures("copied")),
             ("copied, in size", figures("bytes_copied", form=human_bytes)),
             ("failed", figures("failed")),
-            ("time", figures("seconds", form=human_time)),
         ]
     else:
         facts += [

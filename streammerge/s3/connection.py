@@ -166,6 +166,11 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
                 "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
                 "or give the instance a role"
             )
+        if "@" in urlsplit(client.meta.endpoint_url).netloc:
+            raise UsageError(
+                "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
+                "not take: leave it out. Keys come from the environment, a profile or a role"
+            )
         trust = _trust(core.get_config_variable("ca_bundle"))
         async with aclosing(Wire(trust, options.timeout)) as wire:
             connection = Connection(options, client, wire, _provider=provider)

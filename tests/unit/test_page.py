@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
+from importlib.metadata import version
 
 import pytest
 from hypothesis import given, settings
@@ -137,6 +139,22 @@ def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> Non
     banners = re.findall("<li><bdi>(.*?)</bdi></li>", page)
     assert [stopped in banner for banner in banners] == [True, False]
     assert "stopped before its end" in banners[0]
+
+
+def test_where_a_page_comes_from() -> None:
+    """When it was made, with the zone, by which version, in what time, by what command, which is only text, too."""
+    made = datetime(2026, 1, 31, 12, 0, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    command = "streammerge merge 's3://data/<b>\u202e/'"
+    report = a_report()
+    page = render_page(report, made=made, command=command)
+    assert page == render_page(report, made=made, command=command)
+    (iso, shown) = re.findall('<time datetime="(.*?)">(.*?)</time>', page)[0]
+    assert datetime.fromisoformat(iso) == made
+    assert re.fullmatch(r"2026-01-3\d \d\d:\d\d:05 UTC[+-]\d{4}", shown)
+    head = Outline(page[page.index("<header>") : page.index("</header>") + 9]).text
+    assert f"by streammerge {version('streammerge')}, in 6 min 10 s" in head
+    assert "streammerge merge 's3://data/<b>\\u202e/'" in head
+    assert "streammerge merge" not in render_page(report)
 
 
 def test_every_section_of_a_verification() -> None:
