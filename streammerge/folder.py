@@ -18,8 +18,7 @@ import hashlib
 import itertools
 import os
 import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from streammerge.core.keys import printable
@@ -27,7 +26,6 @@ from streammerge.core.local import TEMPORARY, FileSystem, Found
 from streammerge.errors import IncompleteError, ObjectError, StreamMergeError, UsageError
 from streammerge.filework import FileWork
 
-_AT_ONCE = 256 * 1024  # bytes gathered before they are written
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # What concerns every file, and not the one that is written
@@ -104,18 +102,43 @@ class Folder:
         except OSError:
             return ""
 
+    async def put(self, path: str, body: bytes) -> None:
+        """Write a small file, whole or not at all, in one hop to a thread; what was begun ends though it is cancelled.
+
+        Raises ObjectError where its name is not to be had, IncompleteError where no file can be written any more.
+        """
+        try:
+            await self.work.do(lambda: self._put(path, body))
+        except OSError as error:
+            raise meaning(path, error) from error
+
+    def _put(self, path: str, body: bytes) -> None:
+        temporary, file = self.create()
+        try:
+            try:
+                write_all(file, body)
+            finally:
+                os.close(file)
+            self.rename(temporary, path)
+        except BaseException:
+            self.discard(temporary)
+            raise
+
     @contextlib.contextmanager
     def _opened(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The folder that a path lies in, opened, and the path's last component."""
         *folders, name = path.split("/")
-        opened = os.dup(self._root)
+        opened = self._root
         try:
             for folder in folders:
-                below = _descend(opened, folder, make=make)
-                os.close(opened)
-                opened = below
+                above, opened = opened, _descend(opened, folder, make=make)
+                self._let_go(above)
             yield opened, name
         finally:
+            self._let_go(opened)
+
+    def _let_go(self, opened: int) -> None:
+        if opened != self._root:
             os.close(opened)
 
     def create(self) -> tuple[str, int]:
@@ -145,77 +168,15 @@ def _descend(opened: int, folder: str, *, make: bool) -> int:
     return os.open(folder, _OPEN_FOLDER, dir_fd=opened)
 
 
-class Arrival:
-    """A file on its way: `write` its pieces, then `place` it; `discard` it in any case.
-
-    Work on it that a thread does when its task is cancelled ends before it is discarded: that is what the lock is for.
-    """
-
-    def __init__(self, folder: Folder, path: str) -> None:
-        self._folder = folder
-        self._path = path
-        self._pieces: list[bytes] = []
-        self._held = 0  # bytes
-        self._temporary = ""
-        self._file = -1
-        self._lock = threading.Lock()
-        self._discarded = False
-
-    async def write(self, piece: bytes) -> None:
-        """Take a piece; small files are written in one go, at the end."""
-        self._pieces.append(piece)
-        self._held += len(piece)
-        if self._held >= _AT_ONCE:
-            await self._do(self._flush)
-
-    async def place(self) -> None:
-        """Give the file its final name.
-
-        Raises ObjectError where that name is not to be had, IncompleteError where no file can be written any more.
-        """
-        await self._do(self._finish)
-
-    def discard(self) -> None:
-        """Leave nothing of it, unless it is placed."""
-        with self._lock:
-            self._discarded = True
-            self._close()
-            if self._temporary:
-                self._folder.discard(self._temporary)
-
-    async def _do(self, work: Callable[[], None]) -> None:
-        try:
-            await self._folder.work.do(lambda: self._guarded(work))
-        except OSError as error:
-            raise _meaning(self._path, error) from error
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        with self._lock:
-            if not self._discarded:
-                work()
-
-    def _flush(self) -> None:
-        if self._file < 0:
-            self._temporary, self._file = self._folder.create()
-        rest = memoryview(b"".join(self._pieces))
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        self._pieces.clear()
-        self._held = 0
-
-    def _finish(self) -> None:
-        self._flush()
-        self._close()
-        self._folder.rename(self._temporary, self._path)
-        self._temporary = ""
-
-    def _close(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+def write_all(file: int, body: bytes) -> None:
+    """Write all of it to an open file."""
+    rest = memoryview(body)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
-def _meaning(path: str, error: OSError) -> StreamMergeError:
+def meaning(path: str, error: OSError) -> StreamMergeError:
+    """What it means that a file cannot be written: IncompleteError if no other can be either, else ObjectError."""
     if error.errno in _FATAL:
         return IncompleteError(
             f"cannot write {printable(path)!r}: {error.strerror}. What was pulled before stays; mend that, "

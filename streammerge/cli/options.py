@@ -82,6 +82,7 @@ _S3_OPTIONS = (
     click.option("--concurrency", type=int, default=1024, show_default=True, help="Requests in flight, at most."),
     click.option("--attempts", type=int, default=10, show_default=True, help="Tries of one request."),
     click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one request."),
+    click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
 )  # fmt: skip
 _COPY_OPTIONS = (
     click.option(
@@ -98,7 +99,6 @@ _COPY_OPTIONS = (
         "--tags", type=choice(Tags), default="copy", show_default=True,
         help="Whether tags travel with the objects; copying them needs permissions of its own.",
     ),
-    click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
     click.option("--bucket-owner", metavar="ACCOUNT", help="Copy only if the destination belongs to this account."),
     click.option(
         "--multipart-threshold", type=int, default=5 * 1024**3, show_default=True,

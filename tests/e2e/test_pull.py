@@ -300,24 +300,40 @@ def test_hostile_keys_write_nothing_outside(tmp_path: Path) -> None:
 
 
 def test_what_is_not_what_was_listed_is_not_kept(tmp_path: Path) -> None:
-    """A body that is damaged, or of another size, or of another object: tried again, then a failure, never a file."""
-    bodies = {f"set/{name}/1.jpg": name for name in ("damaged", "longer", "changed", "good")}
+    """A body that is damaged, cut short, too long, or of another object: tried again, then a failure, never a file.
+
+    Small ones, which are read whole, and large ones, which are written as they come. Each request says who pays.
+    """
+    names = ("damaged", "longer", "endless", "cut", "changed", "good")
+    bodies = {f"set/{name}/{size}.jpg": name * size for name in names for size in (1, 60_000)}
 
     def answer(request: Asked) -> Answer:
+        assert request.headers["x-amz-request-payer"] == "requester"
         if request.path.startswith("/bucket?"):
             return listing(request, bodies)
-        name = bodies[request.path.removeprefix("/bucket/")]
-        assert request.headers["if-match"] == f'"{hashlib.md5(name.encode()).hexdigest()}"'
+        key = request.path.removeprefix("/bucket/")
+        body, name = bodies[key], key.split("/")[1]
+        assert request.headers["if-match"] == f'"{hashlib.md5(body.encode()).hexdigest()}"'
         if name == "changed":
-            return Answer(200, "CHANGED", {"ETag": f'"{"ab" * 16}"'})
-        return Answer(200, {"damaged": "DAMAGED", "longer": "longer!"}.get(name, name))
+            return Answer(200, body.upper(), {"ETag": f'"{"ab" * 16}"'})
+        if name == "cut":
+            return Answer(200, body[:-1], {"Content-Length": str(len(body)), "Connection": "close"})
+        wrong = {"damaged": body.upper(), "longer": body + "!", "endless": body + "!" * 100_000}
+        return Answer(200, wrong.get(name, body))
 
     with stub_s3(answer) as server:
-        ended = streammerge("pull", "s3://bucket/set/", str(tmp_path), "--attempts", "2", "--json", server=server)
+        arguments = ["pull", "s3://bucket/set/", str(tmp_path), "--attempts", "2", "--requester-pays", "--json"]
+        ended = streammerge(*arguments, server=server)
     assert ended.code == 3
-    assert inside(tmp_path) == {"good/1.jpg": b"good"}
+    assert inside(tmp_path) == {f"good/{size}.jpg": b"good" * size for size in (1, 60_000)}
     codes = {failure["target"]: failure["code"] for failure in ended.report["failures"]}
-    assert codes == {"damaged/1.jpg": "BadDigest", "longer/1.jpg": "IncompleteBody", "changed/1.jpg": "ETagMismatch"}
+    for size in (1, 60_000):
+        assert codes.pop(f"damaged/{size}.jpg") == "BadDigest"
+        assert codes.pop(f"longer/{size}.jpg") == "IncompleteBody"
+        assert codes.pop(f"endless/{size}.jpg") == ("UnfitError" if size == 1 else "IncompleteBody")
+        assert codes.pop(f"cut/{size}.jpg") == "ClientPayloadError"
+        assert codes.pop(f"changed/{size}.jpg") == "ETagMismatch"
+    assert not codes
 
 
 def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
+from streammerge.arrival import Arrival
 from streammerge.core.local import TEMPORARY
 from streammerge.errors import IncompleteError, ObjectError, UsageError
-from streammerge.folder import Arrival, Folder, open_folder
+from streammerge.folder import Folder, open_folder
 
 
 async def put(folder: Folder, path: str, *pieces: bytes) -> None:
-    """Write a file as a download does."""
-    arrival = Arrival(folder, path)
-    try:
+    """Write a file as a download does: one piece as a whole, several as they come."""
+    if len(pieces) == 1:
+        await folder.put(path, pieces[0])
+        return
+    async with Arrival(folder, path) as arrival:
         for piece in pieces:
             await arrival.write(piece)
-        await arrival.place()
-    finally:
-        arrival.discard()
 
 
 def inside(directory: Path) -> dict[str, bytes]:
