@@ -68,7 +68,7 @@ async def pull(
     """
     if sample is not None and sample < 1:
         raise UsageError("--sample must be at least 1 identity")
-    handoff = HandOff(classes, manifest)
+    handoff = HandOff(classes, manifest, directory=directory)
     started = time.monotonic()
     report = PullReport(url=str(location), directory=str(directory), sample=sample)
     async with _open(options) as store:

@@ -121,7 +121,7 @@ _HANDOFF_OPTIONS = (
     ),
     click.option(
         "--manifest", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-        help="Write key, identity, label, source, size and ETag of every image: FILE.csv, or FILE.parquet.",
+        help="Write key, identity, label, source, size, ETag and path of every image: FILE.csv, or FILE.parquet.",
     ),
 )  # fmt: skip
 
