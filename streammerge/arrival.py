@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from streammerge.folder import Folder, meaning, write_all
+from streammerge.folder import Folder, meaning, set_time, write_all
 
 _AT_ONCE = 256 * 1024  # bytes gathered before they are written
 
@@ -14,12 +14,15 @@ _AT_ONCE = 256 * 1024  # bytes gathered before they are written
 class Arrival:
     """An asynchronous context: `write` pieces inside it. The file gets its name if the block ends well, else it goes.
 
+    time: when its content was written, in milliseconds since the epoch, if that is known.
+
     Work on it that a thread does when its task is cancelled ends before the file goes: that is what the lock is for.
     """
 
-    def __init__(self, folder: Folder, path: str) -> None:
+    def __init__(self, folder: Folder, path: str, time: int | None) -> None:
         self._folder = folder
         self._path = path
+        self._time = time
         self._pieces: list[bytes] = []
         self._held = 0  # bytes
         self._temporary = ""
@@ -67,6 +70,7 @@ class Arrival:
 
     def _finish(self) -> None:
         self._flush()
+        set_time(self._file, self._time)
         self._close()
         self._folder.rename(self._temporary, self._path)
         self._temporary = ""

@@ -109,9 +109,9 @@ class Downloading:
         try:
             if wanted.size <= READ_WHOLE:
                 body = await self._store.get(self._location, key, size=wanted.size, etag=wanted.etag)
-                await self._folder.put(wanted.path, body)
+                await self._folder.put(wanted.path, body, wanted.time)
             else:
-                async with Arrival(self._folder, wanted.path) as arrival:
+                async with Arrival(self._folder, wanted.path, wanted.time) as arrival:
                     await self._store.stream(
                         self._location, key, size=wanted.size, etag=wanted.etag, write=arrival.write
                     )

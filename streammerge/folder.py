@@ -26,6 +26,7 @@ from streammerge.core.local import TEMPORARY, FileSystem, Found
 from streammerge.errors import IncompleteError, ObjectError, StreamMergeError, UsageError
 from streammerge.filework import FileWork
 
+_MILLISECOND = 1_000_000  # nanoseconds
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # What concerns every file, and not the one that is written
@@ -69,7 +70,7 @@ class Folder:
                     info = entry.stat(follow_symlinks=False)
                     identity, _, name = path.partition("/") if below else ("", "", path)
                     size = info.st_size if stat.S_ISREG(info.st_mode) else -1
-                    yield Found(identity, name, size, info.st_mtime)
+                    yield Found(identity, name, size, info.st_mtime_ns // _MILLISECOND)
         finally:
             os.close(opened)
 
@@ -89,34 +90,40 @@ class Folder:
         with _telling(self.path / name):
             os.unlink(name, dir_fd=self._root)
 
-    async def md5(self, path: str) -> str:
-        """The MD5 of a file, in hex digits; empty if it cannot be read."""
-        return await self.work.do(lambda: self._md5(path))
+    async def confirm(self, path: str, md5: str, time: int | None) -> bool:
+        """Whether a file can be read and has that MD5, in hex digits; if so it also gets that time (`set_time`)."""
+        return await self.work.do(lambda: self._confirm(path, md5, time))
 
-    def _md5(self, path: str) -> str:
+    def _confirm(self, path: str, md5: str, time: int | None) -> bool:
         try:
             with self._opened(path) as (folder, name):
                 file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
             with os.fdopen(file, "rb") as body:
-                return hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                digest = hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False))
+                right = digest.hexdigest() == md5
+                if right:
+                    set_time(file, time)
+                return right
         except OSError:
-            return ""
+            return False
 
-    async def put(self, path: str, body: bytes) -> None:
+    async def put(self, path: str, body: bytes, time: int | None) -> None:
         """Write a small file, whole or not at all, in one hop to a thread; what was begun ends though it is cancelled.
 
+        time: when its content was written (`set_time`).
         Raises ObjectError where its name is not to be had, IncompleteError where no file can be written any more.
         """
         try:
-            await self.work.do(lambda: self._put(path, body))
+            await self.work.do(lambda: self._put(path, body, time))
         except OSError as error:
             raise meaning(path, error) from error
 
-    def _put(self, path: str, body: bytes) -> None:
+    def _put(self, path: str, body: bytes, time: int | None) -> None:
         temporary, file = self.create()
         try:
             try:
                 write_all(file, body)
+                set_time(file, time)
             finally:
                 os.close(file)
             self.rename(temporary, path)
@@ -173,6 +180,13 @@ def write_all(file: int, body: bytes) -> None:
     rest = memoryview(body)
     while rest:
         rest = rest[os.write(file, rest) :]
+
+
+def set_time(file: int, time: int | None) -> None:
+    """Give an open file a time of writing, in milliseconds since the epoch; where it may have none it keeps its own."""
+    if time is not None:
+        with contextlib.suppress(OSError):  # somebody else's file, or a file system without times
+            os.utime(file, ns=(time * _MILLISECOND, time * _MILLISECOND))
 
 
 def meaning(path: str, error: OSError) -> StreamMergeError:

@@ -94,16 +94,20 @@ def test_pulls_the_images_and_nothing_else(merged: Set, tmp_path: Path) -> None:
         assert "get" not in again.report["requests"]
 
 
-def test_a_damaged_file_is_fetched_again(merged: Set, tmp_path: Path) -> None:
-    """One of another size always; one of the same size where MD5s are compared, or it is older than its object."""
+def test_a_file_that_is_not_right_is_fetched_again(merged: Set, tmp_path: Path) -> None:
+    """By size or time; MD5s tell of a file of another time, which may be right, and of all where that is asked for."""
     assert merged.pull(tmp_path).code == 0
+    damaged, other = tmp_path / "a-b/x.jpg", tmp_path / "a-b/z.jpg"
+    times = {path: path.stat().st_mtime_ns for path in (damaged, other)}
     (tmp_path / "a/x.jpg").write_bytes(b"short")
-    (tmp_path / "a-b/x.jpg").write_bytes(_IMAGES["a-b/x.jpg"].upper())
     (tmp_path / "a/deep/y.PNG").write_bytes(b"NESTED")
-    os.utime(tmp_path / "a/deep/y.PNG", (0, 0))
+    damaged.write_bytes(_IMAGES["a-b/x.jpg"].upper())
+    os.utime(damaged, ns=(0, times[damaged]))
+    os.utime(other, (0, 2_000_000_000))  # as another tool leaves it, or a clock that runs ahead
     by_size = merged.pull(tmp_path, "--json")
-    assert by_size.report["pulled"] == 2, by_size.err
-    assert (tmp_path / "a-b/x.jpg").read_bytes() == _IMAGES["a-b/x.jpg"].upper()
+    assert (by_size.report["pulled"], by_size.report["already_present"]) == (2, 5), by_size.err
+    assert damaged.read_bytes() == _IMAGES["a-b/x.jpg"].upper()
+    assert other.stat().st_mtime_ns == times[other]  # its MD5 was right: it need not be read again
     by_md5 = merged.pull(tmp_path, "--json", "--check", "md5")
     assert by_md5.report["pulled"] == 1, by_md5.err
     assert inside(tmp_path) == _IMAGES
@@ -255,12 +259,12 @@ def test_a_disk_that_fills_up_meanwhile(small_disk: Path) -> None:
     assert (again.code, again.report["already_present"], again.report["pulled"]) == (0, 3, 3), again.err
 
 
-def listing(request: Asked, bodies: dict[str, str]) -> Answer:
+def listing(request: Asked, bodies: dict[str, str], day: int = 1) -> Answer:
     """The only page of a listing of these objects, or of their folders."""
     if "delimiter=" in request.path:
         return folders("set/some/")
     entries = "".join(
-        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-{day:02}T00:00:00.000Z</LastModified>"
         f"<ETag>&quot;{hashlib.md5(body.encode()).hexdigest()}&quot;</ETag><Size>{len(body)}</Size></Contents>"
         for key, body in bodies.items()
     )
@@ -336,6 +340,22 @@ def test_what_is_not_what_was_listed_is_not_kept(tmp_path: Path) -> None:
     assert not codes
 
 
+def test_a_replaced_object_is_fetched_though_the_clock_runs_ahead(tmp_path: Path) -> None:
+    """Of equal size, and before this machine's time: files have the times of their objects, so it shows."""
+    bodies, day = {"set/a/1.jpg": "old"}, 1
+
+    def answer(request: Asked) -> Answer:
+        if request.path.startswith("/bucket?"):
+            return listing(request, bodies, day)
+        return Answer(200, bodies["set/a/1.jpg"])
+
+    with stub_s3(answer) as server:
+        assert streammerge("pull", "s3://bucket/set/", str(tmp_path), server=server).code == 0
+        bodies["set/a/1.jpg"], day = "new", 2
+        assert streammerge("pull", "s3://bucket/set/", str(tmp_path), server=server).code == 0
+    assert inside(tmp_path) == {"a/1.jpg": b"new"}
+
+
 def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
     """Their ETags are no MD5s: neither the first run nor one that compares MD5s takes that for damage."""
     bodies = {"set/a/1.jpg": "plain"}
@@ -349,11 +369,12 @@ def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
         return Answer(200, "PLAIN", kms)
 
     with stub_s3(answer) as server:
-        for _ in range(2):
-            arguments = ["pull", "s3://bucket/set/", str(tmp_path), "--check", "md5"]
-            ended = streammerge(*arguments, server=server)
+        for number in range(3):
+            if number == 2:
+                os.utime(tmp_path / "a/1.jpg", (0, 0))  # older than its object: that was replaced
+            ended = streammerge("pull", "s3://bucket/set/", str(tmp_path), "--check", "md5", server=server)
             assert ended.code == 0, ended.err
-    assert gets == ["GET", "HEAD"]
+    assert gets == ["GET", "HEAD", "HEAD", "GET"]
     assert inside(tmp_path) == {"a/1.jpg": b"PLAIN"}
 
 
