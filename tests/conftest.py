@@ -1,8 +1,8 @@
 """What all tests share: an environment without the developer's cloud, real S3 servers, each started once, a browser.
 
-A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server` are the single ones. `bucket`
-and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason, or fail under
-STREAMMERGE_REQUIRE_SERVERS=1.
+A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server`, `ministack_server` are the
+single ones. `bucket` and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason,
+or fail under STREAMMERGE_REQUIRE_SERVERS=1.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from servers import Server, Unavailable, connect
 from servers.ceph import CephServer
 from servers.ceph import ceph as ceph_cluster
 from servers.ceph_root import is_unpacked
+from servers.ministack import ministack
 from servers.moto import moto
 from streammerge.demo.server import seaweedfs
 
@@ -27,7 +28,7 @@ settings.register_profile("noisy", deadline=None)  # machines that run tests are
 settings.load_profile("noisy")
 
 _S = TypeVar("_S")
-_FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server"}
+_FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server", "ministack": "ministack_server"}
 _FIRST_CEPH_TIMEOUT = 900
 
 
@@ -77,6 +78,12 @@ def ceph() -> Iterator[CephServer]:
 def moto_server() -> Iterator[Server]:
     """moto: needs nothing, checks no signature."""
     yield from _on_demand(moto)
+
+
+@pytest.fixture(scope="session")
+def ministack_server() -> Iterator[Server]:
+    """MiniStack: another implementation that lists in byte order."""
+    yield from _on_demand(ministack)
 
 
 @pytest.fixture(scope="session")
