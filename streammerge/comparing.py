@@ -14,6 +14,7 @@ from streammerge.catalogue import Catalogue
 from streammerge.core.keys import Location
 from streammerge.core.local import Check, Found, Wanted, judge, may_be_current
 from streammerge.folder import Folder
+from streammerge.s3.retry import Retries, persist
 
 _AT_ONCE = 64  # images whose files are read side by side
 Pair = tuple[Wanted, Found | None]
@@ -23,7 +24,7 @@ class Asked(Protocol):
     """A store that can say what an ETag is."""
 
     async def etag_is_md5(self, location: Location, key: str) -> bool:
-        """Whether the ETag of an object is an MD5 of its content."""
+        """Whether the ETag of an object is an MD5 of its content, by one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,18 @@ class Need:
 class Comparing:
     """Compares what a catalogue has noted of a prefix and of a directory; check: what proves that a file is right."""
 
-    def __init__(self, store: Asked, location: Location, folder: Folder, *, catalogue: Catalogue, check: Check) -> None:
+    def __init__(
+        self,
+        store: Asked,
+        location: Location,
+        folder: Folder,
+        *,
+        catalogue: Catalogue,
+        check: Check,
+        retries: Retries,
+    ) -> None:
         self._store = store
+        self._retries = retries
         self._location = location
         self._folder = folder
         self._catalogue = catalogue
@@ -76,4 +87,5 @@ class Comparing:
         if await self._folder.confirm(wanted.path, wanted.etag, wanted.time):
             return True
         key = self._location.prefix + wanted.path
-        return not await self._store.etag_is_md5(self._location, key) and may_be_current(wanted, found)
+        is_md5 = await persist(lambda: self._store.etag_is_md5(self._location, key), self._retries)
+        return not is_md5 and may_be_current(wanted, found)

@@ -18,7 +18,7 @@ from streammerge.core.tally import Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
-from streammerge.s3.retry import Retries
+from streammerge.s3.retry import Retries, persist
 from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class Run:
 
     async def _are_encrypted(self, copy: Copy) -> bool:
         source = self.job.sources[copy.source].location
-        return not await self.store.etags_are_md5(copy, source, self.job.destination)
+        return not await persist(lambda: self.store.etags_are_md5(copy, source, self.job.destination), self.retries)
 
     async def decide_anew(self, outdated: Decision) -> Decision | None:
         """Look again at every object of an identity, and decide about it as if for the first time.

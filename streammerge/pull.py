@@ -74,7 +74,8 @@ async def pull(
     async with _open(options) as store:
         await _probe(store, location)
         with open_folder(directory) as folder, Catalogue() as catalogue:
-            comparing = Comparing(store, location, folder, catalogue=catalogue, check=check)
+            retries = Retries(options.attempts)
+            comparing = Comparing(store, location, folder, catalogue=catalogue, check=check, retries=retries)
             run = _Run(
                 store, location, folder, catalogue=catalogue, comparing=comparing, report=report, progress=progress
             )

@@ -7,6 +7,7 @@ input shows: no bucket, no access, wrong region, no credentials, nobody answerin
 """
 
 import asyncio
+import logging
 import re
 import ssl
 import time
@@ -37,6 +38,7 @@ from streammerge.s3.sessions import BoundedSession
 from streammerge.s3.signing import Credentials, sign
 from streammerge.s3.wire import Wire
 
+_log = logging.getLogger(__name__)
 # Kinds of request as they are priced; what is not here is rare
 _KINDS = {
     "ListObjectsV2": "list",
@@ -100,6 +102,7 @@ class Connection:
     wire: Wire
     addresses: dict[str, Address] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)  # sent so far, by kind
+    unconditional: set[str] = field(default_factory=set)  # operations on which the server does not know If-None-Match
     clock_offset: float = 0.0  # seconds that the server is ahead of us
     _provider: Any = None
     _credentials: Credentials | None = None
@@ -136,6 +139,16 @@ class Connection:
             timestamp=self.timestamp(),
         )
         self.requests[kind] += 1
+
+    def without_condition(self, operation: str) -> None:
+        """Note that the server does not know If-None-Match on an operation; it is said once."""
+        if operation not in self.unconditional:
+            self.unconditional.add(operation)
+            _log.warning(
+                "This server does not know If-None-Match on %s: what somebody else writes to the destination during "
+                "this run may be overwritten",
+                operation,
+            )
 
     def patience(self, size: int) -> float:
         """The seconds allowed for a request that has S3 copy so many bytes."""

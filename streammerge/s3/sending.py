@@ -1,12 +1,10 @@
 """A hot call, from its signature to what its answer means: one signed request over the wire, one answer read whole."""
 
-import contextlib
-import email.utils
-import time
 from collections.abc import Mapping
 
 from streammerge.errors import ObjectError, StreamMergeError, TransientError
 from streammerge.s3 import failures
+from streammerge.s3.clock import TOO_SKEWED, learn_time
 from streammerge.s3.connection import Address, Connection
 from streammerge.s3.parsing import parse_error
 from streammerge.s3.sessions import LONGEST
@@ -66,10 +64,8 @@ def refused(
 ) -> StreamMergeError:
     """What an answer that is no success means; the clock of the server is learnt where that is what is wrong."""
     error = from_body(what, status, body, headers)
-    if isinstance(error, TransientError) and error.code == "RequestTimeTooSkewed":
-        with contextlib.suppress(KeyError, ValueError):  # a server that does not say its time
-            date = email.utils.parsedate_to_datetime(headers["Date"])
-            connection.clock_offset = date.timestamp() - time.time()
+    if isinstance(error, TransientError) and error.code == TOO_SKEWED:
+        learn_time(connection, headers)
     return error
 
 

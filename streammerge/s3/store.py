@@ -6,11 +6,13 @@ whoever calls owns the retries.
 """
 
 import contextlib
+import http
 from collections import Counter
 from collections.abc import AsyncIterator
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
+from streammerge.core.trail import Trail
 from streammerge.errors import (
     ChangedError,
     DeniedError,
@@ -21,6 +23,7 @@ from streammerge.errors import (
     TransientError,
     UsageError,
 )
+from streammerge.s3.clock import keep_time
 from streammerge.s3.connection import Connection, connect, first_page, rare
 from streammerge.s3.download import Write, download, stream
 from streammerge.s3.multipart import MultipartCopy
@@ -33,7 +36,7 @@ from streammerge.s3.signing import encode_path, encode_query
 
 _OK, _PRECONDITION_FAILED = 200, 412
 _PROBES, _PROBE_LIMIT = Retries(attempts=3, base=0.2, cap=2.0), 10.0  # seconds; a user is waiting
-_NOT_IMPLEMENTED = 501
+_COPY_OBJECT = "CopyObject"
 _ENCRYPTION = "x-amz-server-side-encryption"
 _LARGE = 64 * 1024**2  # bytes that take so long to copy that the time allowed must grow with them
 
@@ -46,7 +49,6 @@ class S3Store:
         self.options = connection.options
         self.objects = Objects(connection)
         self._copy_headers = connection.options.copy_headers
-        self._may_condition = True  # whether the server knows If-None-Match on a copy
 
     @property
     def requests(self) -> Counter[str]:
@@ -121,6 +123,7 @@ class S3Store:
         Raises as `list_page` does, after the usual tries.
         """
         retries = Retries(self.options.attempts)
+        trail = Trail()
         found: list[Listed] = []
         token: str | None = None
         while True:
@@ -129,6 +132,7 @@ class S3Store:
             token = page.token
             if token is None:
                 return sorted(found)
+            trail.follow(token, f"LIST {location}")
 
     async def copy(self, copy: Copy, source: Location, destination: Location) -> str:
         """Copy one object server-side, pinned to the ETag that was listed; returns the ETag of the copy.
@@ -159,7 +163,7 @@ class S3Store:
             "x-amz-copy-source-if-match": f'"{copy.etag}"',
             **self._copy_headers,
         }
-        if self._may_condition and not copy.replaces:
+        if not copy.replaces and _COPY_OBJECT not in self._connection.unconditional:
             headers["if-none-match"] = "*"
         path = f"{address.path}/{encode_path(copy.target)}"
         patience = None if copy.size < _LARGE else self._connection.patience(copy.size)
@@ -168,10 +172,13 @@ class S3Store:
                 self._connection, "PUT", address, path, headers, kind="copy", what=what, patience=patience
             )
         except ObjectError as error:
-            if error.status == _NOT_IMPLEMENTED and "if-none-match" in headers:
-                self._may_condition = False
-                raise TransientError(str(error), code=error.code, status=error.status) from error
-            raise
+            if error.status != http.HTTPStatus.NOT_IMPLEMENTED or "if-none-match" not in headers:
+                raise
+            del headers["if-none-match"], headers["authorization"]
+            answer = await send(
+                self._connection, "PUT", address, path, headers, kind="copy", what=what, patience=patience
+            )
+            self._connection.without_condition(_COPY_OBJECT)  # it was that, and nothing else
         etag = parse_copy(answer.body, what)
         if not etag:
             raise from_body(what, _OK, answer.body, answer.headers)
@@ -186,7 +193,7 @@ class S3Store:
         """A 412 may be about the source or about the target, and not every server says which: look."""
         if error.status == _PRECONDITION_FAILED and not copy.replaces:
             try:
-                found = await self.objects.head(destination.bucket, copy.target)
+                found = await self.objects.look(destination.bucket, copy.target)
             except ChangedError:
                 return
             if found is not None:
@@ -223,17 +230,17 @@ class S3Store:
             )
 
     async def etags_are_md5(self, copy: Copy, source: Location, destination: Location) -> bool:
-        """Whether the ETags of both objects are MD5s of the content: not with KMS or SSE-C.
+        """Whether the ETags of both objects are MD5s of the content: not with KMS or SSE-C. Looks at each once.
 
         Asked anew for every object, since a bucket may hold both kinds. One that may not be asked is taken to have an
-        MD5: that finds differences where there are none, but never overlooks one.
+        MD5: that finds differences where there are none, but never overlooks one. Raises TransientError, RunError.
         """
         return await self.etag_is_md5(destination, copy.target) and await self.etag_is_md5(source, copy.key)
 
     async def etag_is_md5(self, location: Location, key: str) -> bool:
         """Whether the ETag of one object is an MD5 of its content; as for `etags_are_md5`."""
         try:
-            head = await self.objects.head(location.bucket, key)
+            head = await self.objects.look(location.bucket, key)
         except ObjectError:
             return True
         return head is None or head.etag_is_md5
@@ -243,4 +250,5 @@ class S3Store:
 async def open_store(options: Options) -> AsyncIterator[S3Store]:
     """An S3Store for as long as the block lasts. Raises UsageError where it cannot be opened."""
     async with connect(options) as connection:
+        keep_time(connection)
         yield S3Store(connection)
