@@ -76,6 +76,15 @@ class Run:
         if oddity:
             self._warn(oddity)
 
+    def learn(self, past: "History | None") -> None:
+        """Decide by what is known of earlier runs, too; tells of what a journal says no more."""
+        self.past = past
+        if past is not None and past.damaged:
+            self._warn(
+                f"the journal has lines that cannot be read ({past.damaged:,}), as after a crash; what they recorded "
+                "is looked at anew"
+            )
+
     def _warn(self, warning: str) -> None:
         """Say it at once, while the run can still be stopped, and in the report."""
         self.tally.warnings.append(warning)

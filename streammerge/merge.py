@@ -66,7 +66,7 @@ async def merge(
     ):
         if confirm_prune is not None:
             run.tally.extras.gather()
-        run.past = record.history if record else None
+        run.learn(record.history if record else None)
         with sampled(run.tally.throughput, lambda: run.tally.copied):
             copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
             await _copy_all(run, copying, catalogue)
@@ -127,7 +127,7 @@ async def plan(
     Raises UsageError where the input is wrong, RunError where the run cannot go on.
     """
     async with open_run(job, options, progress) as run, plan_file(output, job) as write:
-        run.past = await read_history(journal, job, run.store)
+        run.learn(await read_history(journal, job, run.store))
 
         async def settle(decision: Decision) -> None:
             await write(decision.copies)

@@ -61,7 +61,7 @@ async def verify(
         raise UsageError("--deep takes a number of images that is not negative, or 'all'")
     job = replace(job, if_exists="skip-same")  # a conflict is a difference, whatever a merge would do about it
     async with open_run(job, options, progress) as run:
-        run.past = await read_history(journal, job, run.store)
+        run.learn(await read_history(journal, job, run.store))
         findings = Findings(run.past)
         sample = Sample(0 if deep == "all" else deep)
         async with Comparing(run.store.objects, job, findings) as comparing:

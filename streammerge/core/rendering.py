@@ -114,6 +114,7 @@ def _trouble(report: Report) -> list[str]:
             "unless you say --if-exists overwrite"
         )
         lines += _examples(report.conflict_examples, report.conflicts)
+        lines.append("  In what each differs, and whether its bytes do, says `streammerge verify --deep all`")
     if report.failures:
         lines.append("Failures:")
         lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]

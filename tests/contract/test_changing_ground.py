@@ -270,6 +270,17 @@ async def test_the_journal_tells_what_etags_do_not(tmp_path: Path) -> None:
     assert (report.already_present, report.conflicts) == (5, 1)
     s3.objects["into/ada/b.jpg"] = Kept(s3.objects["into/ada/a.jpg"].etag, 3, "2025-01-01T00:00:00.000Z")
     assert (await _merge(s3, journal=journal, **parts)).conflicts == 1
+    assert (await _merge(s3, _job(if_exists="overwrite"), journal=journal, **parts)).copied == 1
+    assert (await _merge(s3, journal=journal, **parts)).already_present == 6
+
+
+async def test_a_journal_with_damaged_lines_says_so(tmp_path: Path) -> None:
+    """Once, in the report; the run goes on."""
+    s3, journal = ScriptedS3(_two_sources()), tmp_path / "journal"
+    assert (await _merge(s3, journal=str(journal))).warnings == []
+    journal.write_bytes(journal.read_bytes() + b"00000000 {}\n" + b"torn")
+    (warning,) = (await _merge(s3, journal=str(journal))).warnings
+    assert "cannot be read (2)" in warning
 
 
 async def test_too_many_failures_stop_the_run() -> None:

@@ -101,6 +101,19 @@ def test_is_same(planned: str, found: str, modified: str, *, same: bool | None) 
     assert is_same(wanted, lies_there._replace(size=2)) is False
 
 
+@pytest.mark.parametrize(
+    ("planned", "found", "same"),
+    [
+        ("2026-01-01T00:00:05.900Z", "2026-01-01T00:00:05.000Z", True),  # the same moment, by LIST and by HEAD
+        ("2026-01-01T00:00:05.000Z", "2026-01-01T00:00:05Z", True),
+        ("2026-01-01T00:00:05.000Z", "2026-01-01T00:00:04.999Z", False),
+    ],
+)
+def test_times_are_compared_to_the_second(planned: str, found: str, *, same: bool) -> None:
+    """That is as much as HEAD tells."""
+    assert is_same(copy(modified=planned), image("a.jpg", etag=MULTIPART, modified=found)) is same
+
+
 class _Record:
     """Knows one copy, and the ETag that it got."""
 

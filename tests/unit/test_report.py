@@ -171,6 +171,7 @@ def test_the_text_of_trouble() -> None:
         "  out/id/4.jpg",
         "  … and 1 more",
         "  out/\\x1b[2J",
+        "  In what each differs, and whether its bytes do, says `streammerge verify --deep all`",
         "  … and 3 more",
     ):
         assert line in text.split("\n")
