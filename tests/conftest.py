@@ -6,12 +6,14 @@ or fail under STREAMMERGE_REQUIRE_SERVERS=1.
 """
 
 import contextlib
+import functools
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -30,6 +32,14 @@ settings.load_profile("noisy")
 _S = TypeVar("_S")
 _FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server", "ministack": "ministack_server"}
 _FIRST_CEPH_TIMEOUT = 900
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model_of_s3() -> Iterator[None]:
+    """Botocore reads its model of S3 once, and not for every session: that is half of what a store costs to open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
