@@ -34,6 +34,7 @@ async def merge(
     *,
     progress: Progress = _SILENT,
     journal: str | None = None,
+    command: str = "",
     classes: Path | None = None,
     manifest: Path | None = None,
     confirm_prune: Confirm | None = None,
@@ -46,6 +47,8 @@ async def merge(
     copies in flight come to their end, for ten seconds at most; cancelled again, it does not.
 
     journal: where to record what is done: a file, or a prefix in S3 as an s3:// URL.
+    command: a line of shell that goes on with the job, without credentials, for the journal to record and `status` to
+    tell.
     classes: a file that gets the identities as ImageFolder will number them, one a line, or as JSON if it is named so.
     manifest: a file (.csv, .parquet) that gets a row for every image of the plan, with its label and its source.
     Both are written once all of the plan is at the destination.
@@ -61,7 +64,7 @@ async def merge(
         check_prunable(job)
     async with (
         _told_if_stopped(job, options, progress, stopped) as run,
-        open_journal(journal, job, run.store) as record,
+        open_journal(journal, job, run.store, command) as record,
         handoff.opened() as catalogue,
     ):
         if confirm_prune is not None:

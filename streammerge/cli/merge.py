@@ -20,6 +20,7 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
+from streammerge.cli.typed import command_to_go_on
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import render, so_far
 from streammerge.core.report import Report
@@ -78,6 +79,7 @@ def merge(**given: Any) -> int:
                     options,
                     progress=progress,
                     journal=journal_of(given, job),
+                    command=command_to_go_on(),
                     classes=given["classes"],
                     manifest=given["manifest"],
                     confirm_prune=confirm_of(prune=given["prune"], yes=given["yes"], progress=progress),
