@@ -67,7 +67,7 @@ class Decision:
     """
 
     identity: Identity
-    sources: int  # how many sources have images of it
+    sources: tuple[int, ...]  # positions of the sources that have images of it
     verdict: str
     named: Named
     copies: list[Copy] = field(default_factory=list)
@@ -96,7 +96,7 @@ def decide(identity: Identity, job: Job, past: Past | None = None) -> Decision:
         duplicates=job.duplicates,
         collisions=job.collisions,
     )
-    sources = sum(1 for images in members if images)
+    sources = tuple([source for source, images in enumerate(members) if images])
     verdict = _verdict(len(named.kept), job)
     if verdict != KEPT:
         return Decision(identity, sources, verdict, named, extra=[image.key for image in existing])

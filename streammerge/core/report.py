@@ -33,6 +33,15 @@ class SourceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """How many of the identities that keep are in both of two sources."""
+
+    one: str
+    other: str
+    identities: int
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of a merge or a plan. Counts are of images unless the name says otherwise.
 
@@ -48,6 +57,7 @@ class Report:
     rules: the job's, by name. warnings: what looks odd about a source.
     images_per_identity: identities that keep by their number of images, 1000 standing for that and more.
     throughput: how many images were copied after how many seconds, in a bounded number of samples.
+    overlaps: what each pair of sources shares.
     stopped: why the run was stopped before its end, so that all counts are what it had come to by then; else None.
     """
 
@@ -90,6 +100,7 @@ class Report:
     removed: int = 0
     not_removed: int = 0
     stopped: str | None = None
+    overlaps: list[Shared] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:

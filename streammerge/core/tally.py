@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from streammerge.core.cost import Estimate
 from streammerge.core.extras import Extras
@@ -10,7 +11,7 @@ from streammerge.core.histogram import CAP
 from streammerge.core.job import Job
 from streammerge.core.join import EXAMPLES, Census
 from streammerge.core.plan import KEPT, TOO_FEW, TOO_MANY, Conflict, Copy, Decision
-from streammerge.core.report import Failure, Report, SourceReport
+from streammerge.core.report import Failure, Report, Shared, SourceReport
 from streammerge.core.throughput import Throughput
 
 
@@ -21,7 +22,6 @@ class Tally:
     job: Job
     identities: int = 0
     images: int = 0
-    multi_source: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     dropped: int = 0
@@ -41,6 +41,7 @@ class Tally:
     conflict_examples: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     images_per_identity: Counter[int] = field(default_factory=Counter)
+    shares: Counter[tuple[int, ...]] = field(default_factory=Counter)  # identities by the sources that have them
     throughput: Throughput = field(default_factory=Throughput)
     extras: Extras = field(init=False)
 
@@ -77,7 +78,7 @@ class Tally:
         self.identities += sign
         self.images += sign * len(kept)
         self.images_per_identity[min(len(kept), CAP)] += sign
-        self.multi_source += sign * (decision.sources > 1)
+        self.shares[decision.sources] += sign
         for image, _, name in kept:
             self.bytes += sign * image.size
             self.renamed += sign * (name is not image.name)
@@ -151,13 +152,14 @@ class Tally:
         ignored = Counter[str]()
         for census in censuses:
             ignored.update(census.reasons)
+        multi_source = sum(count for sources, count in self.shares.items() if len(sources) > 1)
         return Report(
             command=command,
             destination=str(self.job.destination),
             identities=self.identities,
             images=self.images,
-            single_source=self.identities - self.multi_source,
-            multi_source=self.multi_source,
+            single_source=self.identities - multi_source,
+            multi_source=multi_source,
             skipped=self.verdicts[TOO_FEW] + self.verdicts[TOO_MANY],
             skipped_too_few=self.verdicts[TOO_FEW],
             skipped_too_many=self.verdicts[TOO_MANY],
@@ -197,9 +199,18 @@ class Tally:
             throughput=self.throughput.samples if estimate is None else [],
             estimate=estimate,
             extra_reasons=self.extras.by_reason(),
+            overlaps=self._overlaps(),
             rules=self.job.rules,
             warnings=self.warnings,
             removed=self.removed,
             not_removed=self.to_remove - self.removed,
             stopped=stopped,
         )
+
+    def _overlaps(self) -> list[Shared]:
+        pairs = dict.fromkeys(combinations(range(len(self.job.sources)), 2), 0)
+        for sources, count in self.shares.items():
+            for pair in combinations(sources, 2):
+                pairs[pair] += count
+        names = [source.name for source in self.job.sources]
+        return [Shared(names[one], names[other], count) for (one, other), count in pairs.items()]

@@ -62,6 +62,10 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
 
 
 def _overlap(report: Report, figures: Figures) -> Section:
+    pairs: list[list[Cell]] = [
+        [f"{pair.one}, {pair.other}", figures("overlaps", number, "identities")]
+        for number, pair in enumerate(report.overlaps)
+    ]
     return Section(
         "Overlap of the sources",
         facts=[
@@ -71,6 +75,7 @@ def _overlap(report: Report, figures: Figures) -> Section:
             ("renamed, their name being taken", figures("renamed")),
         ],
         charts=[Chart("Identities kept", [("single source", report.single_source), ("several", report.multi_source)])],
+        tables=[Table(["In both", "Identities kept"], pairs)] if pairs else [],
     )
 
 

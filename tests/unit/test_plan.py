@@ -13,7 +13,7 @@ def test_copies_what_is_not_there() -> None:
     """Every image kept becomes a copy below the identity's folder, with all that the copy needs."""
     decision = decide(identity("id", {"a.jpg": "1"}, {"deep/b.jpg": "22"}, {}), a_job())
     assert decision.verdict == KEPT
-    assert decision.sources == 2
+    assert decision.sources == (0, 1)
     first, second = decision.copies
     assert first == Copy(0, "one/id/a.jpg", "out/id/a.jpg", 1, etag_of("1"), DAY, "id")
     assert second == Copy(1, "two/id/deep/b.jpg", "out/id/deep/b.jpg", 2, etag_of("22"), DAY, "id")

@@ -244,6 +244,7 @@ FIELDS = [
     "removed",
     "not_removed",
     "stopped",
+    "overlaps",
     "complete",
 ]
 
@@ -306,6 +307,23 @@ def test_a_tally_counts_decisions() -> None:
     assert (report.extra, report.seconds, report.requests) == (3, 1.235, {"copy": 1})
 
 
+def test_what_each_pair_of_sources_shares() -> None:
+    """Of the identities that keep alone, whoever else has them; one that is decided anew counts as it is now."""
+    one = {"all": {"a.jpg": "1"}, "first": {"a.jpg": "1", "b.jpg": "1"}, "few": {"a.jpg": "1"}}
+    two = {"all": {"b.jpg": "1"}, "first": {"c.jpg": "1"}, "few": {"a.jpg": "1"}}
+    three = {"all": {"c.jpg": "1"}}
+    tally = tally_of({}, one, two, three, {})
+    assert [pair.identities for pair in report_of(tally).overlaps] == [2, 1, 1]
+    decision = decide(identity("all", one["all"], two["all"], three["all"], {}), tally.job)
+    tally.withdrawn(decision)
+    tally.decided(decide(identity("all", one["all"], {}, three["all"], {}), tally.job))
+    report = report_of(tally)
+    assert [(pair.one, pair.other, pair.identities) for pair in report.overlaps] == [
+        ("one", "two", 1), ("one", "three", 1), ("two", "three", 0)
+    ]  # fmt: skip
+    assert (report.single_source, report.multi_source) == (0, 2)
+
+
 CONTENTS = st.dictionaries(st.sampled_from(["a.jpg", "b.jpg", "c.jpg"]), st.sampled_from("123"), max_size=3)
 MEMBERS = st.dictionaries(st.sampled_from("xyz"), CONTENTS, max_size=3)
 
@@ -325,6 +343,9 @@ def test_the_counts_add_up(
         tally.failure(Failure(str(number), "", "", ""), a_decision())
     report = report_of(tally)
     assert report.identities == report.single_source + report.multi_source
+    assert [(pair.one, pair.other, pair.identities) for pair in report.overlaps] == [
+        ("one", "two", report.multi_source)
+    ]
     assert report.skipped == report.skipped_too_few + report.skipped_too_many
     assert report.images == (
         report.copied + report.already_present + report.failed + report.conflicts + report.not_attempted
