@@ -15,6 +15,10 @@ import pytest
 from command import Ended, environment, finished, started, streammerge
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
+from streammerge import pull
+from streammerge.core.keys import Location
+from streammerge.progress import Progress
+from streammerge.s3.options import Options
 from stub_s3 import Answer, Asked, folders, stub_s3
 
 _BOUND = 60.0  # seconds
@@ -354,6 +358,43 @@ def test_a_replaced_object_is_fetched_though_the_clock_runs_ahead(tmp_path: Path
         bodies["set/a/1.jpg"], day = "new", 2
         assert streammerge("pull", "s3://bucket/set/", str(tmp_path), server=server).code == 0
     assert inside(tmp_path) == {"a/1.jpg": b"new"}
+
+
+class Heard(Progress):
+    """Notes what it hears of, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def planned(self, copies: int) -> None:
+        self.calls.append(("planned", copies))
+
+    def listing_done(self) -> None:
+        self.calls.append(("final", 0))
+
+    def copied(self, copies: int) -> None:
+        self.calls += [("settled", 1)] * copies
+
+
+async def test_how_many_there_are_is_known_before_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a bar has an end: images to fetch, and those whose files must be read and may prove right."""
+    bodies = {f"set/a/{number}.jpg": "x" for number in range(5)}
+
+    def answer(request: Asked) -> Answer:
+        return listing(request, bodies) if request.path.startswith("/bucket?") else Answer(200, "x")
+
+    with stub_s3(answer) as server:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        for images in (5, 2):
+            heard = Heard()
+            options = Options(endpoint_url=server.endpoint_url)
+            report = await pull(Location("bucket", "set/"), tmp_path, options, progress=heard)
+            assert heard.calls == [("planned", images), ("final", 0), *[("settled", 1)] * images]
+            assert report.already_present == 5 - report.pulled
+            (tmp_path / "a/0.jpg").unlink()
+            os.utime(tmp_path / "a/1.jpg", (0, 0))
+    assert report.pulled == 1
 
 
 def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
