@@ -12,10 +12,11 @@ from streammerge.core.job import Job, Source
 from streammerge.core.join import Census, Identity, Image, Listing
 from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
-from streammerge.core.plan import Copy, Decision, Found, decide, is_same
+from streammerge.core.plan import TOO_FEW, Copy, Decision, Found, decide, is_same
 from streammerge.core.report import Report
 from streammerge.core.tally import Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
+from streammerge.neighbours import spelling
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries, persist
@@ -65,7 +66,8 @@ class Run:
     async def _probe_source(self, source: Source) -> None:
         page = await self.store.probe(source.location, delimiter="/" if source.layout.sorted else "")
         if not page.objects and not page.prefixes and page.token is None:
-            raise UsageError(f"source {source} is empty: there is nothing below that prefix. Check how it is spelt")
+            advice = await spelling(self.store, source.location)
+            raise UsageError(f"source {source} is empty: there is nothing below that prefix. {advice}")
         if problem := looks_flat(source, page.objects, len(page.prefixes)):
             raise UsageError(problem)
         if source.layout.sorted:
@@ -104,7 +106,7 @@ class Run:
                 decision = await self._decide(identity)
             except TransientError as error:
                 raise IncompleteError(f"{error}. What was copied stays: run the same command again to go on") from error
-            self._count(decision)
+            self._count(decision, images=sum(map(len, identity.members[: len(self.job.sources)])))
             await settle(decision)
 
         await scan(
@@ -113,20 +115,24 @@ class Run:
             self.retries,
             emit,
             listed=self._progress.listed,
-            indexed=lambda: self._check_indexed([listing for _, listing in listings]),
+            indexed=lambda: self._indexed([listing for _, listing in listings]),
             ranges=ranges,
         )
         self._progress.listing_done()
         for source, census in zip(self.job.sources, self._censuses, strict=True):
             if not census.images:
                 self._warn(f"source {source} has no image at all")
+        if not self.tally.identities and self.tally.verdicts[TOO_FEW]:
+            self._warn(f"nothing is kept: no identity has the {self.job.min_images:,} images of --min-images")
 
-    def _check_indexed(self, listings: Sequence[Listing]) -> None:
+    def _indexed(self, listings: Sequence[Listing]) -> None:
         """Refuse a source that was read whole, before anything is copied, and has no image in its layout."""
         for source, listing in zip(self.job.sources, listings, strict=False):
             if not listing.joinable and not listing.census.images:
                 why = ", ".join(f"{count:,} {reason}" for reason, count in listing.census.reasons.items())
                 raise UsageError(f"source {source} has no image that fits layout {source.layout}: {why}")
+        if not any(listing.joinable for listing in listings):
+            self._progress.all_listed(sum(census.images for census in self._censuses))
 
     def _listing(
         self, location: Location, census: Census, layout: Layout, *, images_only: bool = True
@@ -140,9 +146,9 @@ class Run:
             await self._resolve(decision)
         return decision
 
-    def _count(self, decision: Decision) -> None:
+    def _count(self, decision: Decision, *, images: int = 0) -> None:
         self.tally.decided(decision)
-        self._progress.planned(len(decision.copies))
+        self._progress.planned(len(decision.copies), images=images)
 
     async def _resolve(self, decision: Decision) -> None:
         """Settle the conflicts: some are none, for ETags that are no MD5s; the rest are as `if_exists` has it."""

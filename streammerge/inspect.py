@@ -15,6 +15,7 @@ from streammerge.core.noise import Noise, Witnesses
 from streammerge.core.survey import Survey
 from streammerge.core.trouble import trouble
 from streammerge.errors import UsageError, unwrap
+from streammerge.neighbours import spelling
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
@@ -61,7 +62,8 @@ async def _look(store: "S3Store", source: Source) -> Source:
     """The source with the layout that it will be counted by, from the first page below its prefix."""
     page = await store.probe(source.location, delimiter="/")
     if not page.objects and not page.prefixes and page.token is None:
-        raise UsageError(f"{source} is empty: there is nothing below that prefix. Check how it is spelt")
+        advice = await spelling(store, source.location)
+        raise UsageError(f"{source} is empty: there is nothing below that prefix. {advice}")
     proposal = propose_layout(source, page.objects, len(page.prefixes))
     return source if proposal is None else replace(source, layout=proposal)
 

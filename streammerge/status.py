@@ -27,6 +27,6 @@ def _local(journal: str) -> Path:
 def _tell(path: Path) -> Chronicle:
     try:
         with reading(path) as lines:
-            return chronicle(lines, str(path), held=is_held(path))
+            return chronicle(lines, str(path), held=is_held(path), size=path.stat().st_size)
     except FileNotFoundError as error:
         raise UsageError(f"there is no journal {path}") from error

@@ -52,6 +52,10 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
     assert "at --min-images 2: 1 identities, 2 images" in run(["bash", "-euc", block("inspect")], shell, tmp_path)
     said = run(["bash", "-euc", block("job")], shell, tmp_path)
     assert "Total identities: 1" in said
+    assert f"  faces_only                s3://{bucket}/datasets/faces_only/rekognition_set/\n" in said
+    journal = re.search(r"^Journal: +(.*)\n +(\d+) B; keep it", said, re.MULTILINE)
+    assert journal
+    assert Path(journal[1]).stat().st_size == int(journal[2])
     into = "datasets/reidnet_v3/rekognition_set/"
     listed = client.list_objects_v2(Bucket=bucket, Prefix=into)["Contents"]
     assert [item["Key"] for item in listed] == [into + "p1/a.jpg", into + "p1/b.jpg"]

@@ -10,6 +10,7 @@ import click
 
 from streammerge.cli.commands import commands
 from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, STOPPING, ending
+from streammerge.colours import coloured
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def main() -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"streammerge: {message}", file=sys.stderr)
+    print(coloured(f"streammerge: {message}", sys.stderr), file=sys.stderr)
     if "--json" in sys.argv:
         print(json.dumps({"error": message, "exit_code": code}))
     return code

@@ -31,7 +31,8 @@ def confirm_of(*, prune: bool, yes: bool, progress: Progress) -> Confirm | None:
 
 
 def _what(extras: Extras) -> str:
-    lines = [f"To remove: {extras.total:,} objects below {extras.destination}, outside the plan"]
+    objects = "object" if extras.total == 1 else "objects"
+    lines = [f"To remove: {extras.total:,} {objects} below {extras.destination}, outside the plan"]
     return "\n".join(lines + describe(extras.by_reason(), extras.examples))
 
 

@@ -3,9 +3,10 @@
 import click
 
 from streammerge.cli.exits import DONE, INTERRUPTED, run
+from streammerge.cli.verbs import Verb
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.option("--keep", is_flag=True, help="Leave the server up until Ctrl-C, to try commands on it.")
 def demo(*, keep: bool) -> int:
     """Show a whole merge on a local S3 server; needs no account.

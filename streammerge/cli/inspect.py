@@ -1,7 +1,6 @@
 """The verb `inspect` as a command."""
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -10,10 +9,12 @@ import streammerge
 from streammerge.cli.exits import DONE, run
 from streammerge.cli.files import check_writable, write_page
 from streammerge.cli.options import options_of, progress_of, sources_of, with_page, with_s3, with_sources
+from streammerge.cli.showing import show
+from streammerge.cli.verbs import Verb
 from streammerge.core.inspected_text import render_inspection
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_sources
 @click.option(
     "--duplicates", "noise", is_flag=True,
@@ -23,7 +24,7 @@ from streammerge.core.inspected_text import render_inspection
 @with_page
 @with_s3
 def inspect(**given: Any) -> int:
-    """Say what is in prefixes, each and together, and what a merge would keep.
+    """Say what is in prefixes, and what a merge of them would keep.
 
     \b
     Only lists. A flat prefix is counted by the layout that its names propose, unless you
@@ -33,7 +34,6 @@ def inspect(**given: Any) -> int:
     check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:
         report = run(streammerge.inspect(sources, options, noise=given["noise"], progress=progress))
-    print(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))
-    sys.stdout.flush()
+    show(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))
     write_page(given["html"], report)
     return DONE

@@ -20,34 +20,35 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
+from streammerge.cli.showing import show
 from streammerge.cli.typed import command_to_go_on
+from streammerge.cli.verbs import Verb
+from streammerge.colours import coloured
 from streammerge.core.cost import parse_prices
-from streammerge.core.rendering import render, so_far
+from streammerge.core.rendering import human_bytes, render, so_far
 from streammerge.core.report import Report
-from streammerge.errors import UsageError
+from streammerge.errors import StreamMergeError
 
 
-def _say(report: Report, given: dict[str, Any]) -> int:
-    print(json.dumps(report.to_json()) if given["as_json"] else render(report))
-    sys.stdout.flush()
+def _say(report: Report, given: dict[str, Any], *more: str) -> int:
+    show(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
 
 
 def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
     message, code = ending(error)
-    print(f"streammerge: {message}\n{so_far(report)}", file=sys.stderr)
-    if given["as_json"]:
-        print(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
-    sys.stdout.flush()
+    print(coloured(f"streammerge: {message}\n{so_far(report)}", sys.stderr), file=sys.stderr)
     try:
+        if given["as_json"]:
+            show(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
         write_page(given["html"], report)
-    except UsageError as unwritten:
+    except StreamMergeError as unwritten:
         print(f"streammerge: {unwritten}", file=sys.stderr)  # what stopped the run matters more
     return code
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_job
 @with_page
 @with_handoff
@@ -73,12 +74,13 @@ def merge(**given: Any) -> int:
     partial: list[Report] = []
     try:
         with progress_of(given, copying=True) as progress:
+            place = journal_of(given, job)
             report = run(
                 streammerge.merge(
                     job,
                     options,
                     progress=progress,
-                    journal=journal_of(given, job),
+                    journal=place,
                     command=command_to_go_on(),
                     classes=given["classes"],
                     manifest=given["manifest"],
@@ -90,10 +92,17 @@ def merge(**given: Any) -> int:
         if not partial:
             raise
         return _say_stopped(partial[0], error, given)
-    return _say(report, given)  # after the bars have gone
+    return _say(report, given, *_of_journal(place))  # after the bars have gone
 
 
-@click.command()
+def _of_journal(place: str | None) -> list[str]:
+    if place is None:
+        return []
+    size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    return [f"Journal:       {place}", f"               {size}keep it while this job may run again"]
+
+
+@click.command(cls=Verb)
 @with_job
 @with_page
 @click.option(

@@ -52,10 +52,12 @@ _JOB_OPTIONS = (
     _SOURCES,
     click.option("--into", metavar="s3://BUCKET/PREFIX/", help="The destination; required, unless a job file says it."),
     click.option(
-        "--min-images", type=int, default=2, show_default=True,
+        "--min-images", type=int, metavar="N", default=2, show_default=True,
         help="Keep identities with at least so many images over all sources.",
     ),
-    click.option("--max-images", type=int, help="Keep identities with at most so many images over all sources."),
+    click.option(
+        "--max-images", type=int, metavar="N", help="Keep identities with at most so many images over all sources.",
+    ),
     _LAYOUT,
     click.option(
         "--collisions", type=choice(Collisions), default="rename", show_default=True,
@@ -71,17 +73,21 @@ _JOB_OPTIONS = (
     ),
 )  # fmt: skip
 _S3_OPTIONS = (
-    click.option("--endpoint-url", help="An S3 server other than Amazon's."),
-    click.option("--region", help="The region of the buckets; found out if left away."),
-    click.option("--profile", help="A profile of ~/.aws/config."),
+    click.option("--endpoint-url", metavar="URL", help="An S3 server other than Amazon's."),
+    click.option("--region", metavar="NAME", help="The region of the buckets; found out if left away."),
+    click.option("--profile", metavar="NAME", help="A profile of ~/.aws/config."),
     click.option(
         "--listing-order", type=choice(ListingOrder), default="auto", show_default=True,
         help="Whether the store lists keys in UTF-8 byte order. 'auto' trusts Amazon alone; 'any' reads every "
         "listing to its end before anything is decided, and needs memory for all of it.",
     ),
-    click.option("--concurrency", type=int, default=1024, show_default=True, help="Requests in flight, at most."),
-    click.option("--attempts", type=int, default=10, show_default=True, help="Tries of one request."),
-    click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for one request."),
+    click.option(
+        "--concurrency", type=int, metavar="N", default=1024, show_default=True, help="Requests in flight, at most.",
+    ),
+    click.option("--attempts", type=int, metavar="N", default=10, show_default=True, help="Tries of one request."),
+    click.option(
+        "--timeout", type=float, metavar="S", default=60.0, show_default=True, help="Seconds for one request.",
+    ),
     click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
 )  # fmt: skip
 _COPY_OPTIONS = (
@@ -90,7 +96,7 @@ _COPY_OPTIONS = (
         help="Where to record what is done; by default a file of the job's own in the state directory.",
     ),
     click.option("--no-journal", is_flag=True, help="Record nothing."),
-    click.option("--max-failures", type=int, help="Stop once more objects than that have failed."),
+    click.option("--max-failures", type=int, metavar="N", help="Stop once more objects than that have failed."),
     click.option("--storage-class", metavar="CLASS", help="Of the copies, such as INTELLIGENT_TIERING."),
     click.option("--encryption", type=choice(Encryption), help="Of the copies, if not the bucket's default."),
     click.option("--kms-key", metavar="ID", help="The key to encrypt the copies with."),
@@ -101,10 +107,10 @@ _COPY_OPTIONS = (
     ),
     click.option("--bucket-owner", metavar="ACCOUNT", help="Copy only if the destination belongs to this account."),
     click.option(
-        "--multipart-threshold", type=int, default=5 * 1024**3, show_default=True,
+        "--multipart-threshold", type=int, metavar="B", default=5 * 1024**3, show_default="5 GiB",
         help="Bytes above which an object is copied in parts.",
     ),
-    click.option("--part-size", type=int, default=512 * 1024**2, show_default=True,
+    click.option("--part-size", type=int, metavar="B", default=512 * 1024**2, show_default="512 MiB",
         help="Bytes of such a part; at least 5 MiB on Amazon.",
     ),
 )  # fmt: skip
@@ -164,7 +170,7 @@ def job_of(given: dict[str, Any]) -> Job:
         rules = {name: given[name] for name in _JOB if _was_said(name)}
         return parse_job(_read(path), layouts=given["layouts"], into=given["into"], **rules)
     if given["into"] is None:
-        raise click.MissingParameter(param_hint="'--into'", param_type="option")
+        raise UsageError("the destination is missing: name it with --into s3://BUCKET/PREFIX/")
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
 
 

@@ -1,7 +1,6 @@
 """The verb `pull` as a command."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,15 @@ import click
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, run
 from streammerge.cli.options import choice, options_of, progress_of, with_handoff, with_s3
+from streammerge.cli.showing import show
+from streammerge.cli.verbs import Verb
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
 from streammerge.core.pulled import render_pull
 from streammerge.errors import UsageError
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("url", metavar="s3://BUCKET/PREFIX/")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
@@ -49,6 +50,5 @@ def pull(**given: Any) -> int:
     rules = {name: given[name] for name in ("check", "recordio", "sample", "classes", "manifest")}
     with progress_of(given, copying=True, title="Pulling") as progress:
         report = run(streammerge.pull(location, given["directory"], options, progress=progress, **rules))
-    print(json.dumps(report.to_json()) if given["as_json"] else render_pull(report))
-    sys.stdout.flush()
+    show(json.dumps(report.to_json()) if given["as_json"] else render_pull(report))
     return DONE if report.complete else INCOMPLETE

@@ -5,10 +5,14 @@ import json
 import click
 
 from streammerge.cli.exits import DONE
+from streammerge.cli.showing import show
+from streammerge.cli.verbs import Verb
 from streammerge.core.chronicle import render_chronicle
 
+_KEEPING = "A journal stays, for the next run of its job. Once there will be none, remove the file."
 
-@click.command()
+
+@click.command(cls=Verb)
 @click.argument("journals", nargs=-1, metavar="[JOURNAL ...]")
 @click.option("--json", "as_json", is_flag=True, help="Print what they tell as one JSON object.")
 def status(journals: tuple[str, ...], *, as_json: bool) -> int:
@@ -21,9 +25,9 @@ def status(journals: tuple[str, ...], *, as_json: bool) -> int:
 
     told = tell(journals)
     if as_json:
-        print(json.dumps({"journals": [one.to_json() for one in told]}))
+        show(json.dumps({"journals": [one.to_json() for one in told]}))
     elif told:
-        print("\n\n".join(map(render_chronicle, told)))
+        show("\n\n".join([*map(render_chronicle, told), _KEEPING]))
     else:
-        print(f"No journal in {state_directory()}")
+        show(f"No journal in {state_directory()}")
     return DONE

@@ -1,7 +1,6 @@
 """The verb `verify` as a command."""
 
 import json
-import sys
 from typing import Any, Literal
 
 import click
@@ -10,6 +9,8 @@ import streammerge
 from streammerge.cli.exits import DIFFERENT, DONE, run
 from streammerge.cli.files import check_writable, write_page
 from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
+from streammerge.cli.showing import show
+from streammerge.cli.verbs import Verb
 from streammerge.core.verification_text import render_verification
 
 
@@ -21,7 +22,7 @@ def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Liter
     raise click.BadParameter(f"{value!r} is neither a number of images nor 'all'")
 
 
-@click.command()
+@click.command(cls=Verb)
 @with_job
 @with_page
 @click.option(
@@ -45,7 +46,6 @@ def verify(**given: Any) -> int:
         found = run(
             streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
         )
-    print(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
-    sys.stdout.flush()
+    show(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
     write_page(given["html"], found)
     return DONE if found.exact else DIFFERENT

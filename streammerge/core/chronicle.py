@@ -44,10 +44,12 @@ class Chronicle:
     command: a line of shell that goes on with the job, as the last run recorded it; empty if it is not known.
     removed: objects that were, or were about to be, removed. damaged: lines that cannot be read.
     last: when the last thing was recorded, in seconds since 1970. held: whether some process writes to it now.
+    size: of the journal itself, in bytes.
     """
 
     journal: str
     held: bool = False
+    size: int = 0
     job: str = ""
     fingerprint: str = ""
     command: str = ""
@@ -96,9 +98,12 @@ class Chronicle:
             self.runs[-1] = replace(self.runs[-1], ended=record["at"], complete=record["complete"])
 
 
-def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False) -> Chronicle:
-    """What the lines of a journal tell. Raises UsageError if it is none, or of another version."""
-    told = Chronicle(place, held)
+def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False, size: int = 0) -> Chronicle:
+    """What the lines of a journal tell; `held` and `size` (bytes) are of its file.
+
+    Raises UsageError if they are of none, or of one of another version.
+    """
+    told = Chronicle(place, held, size)
     beginnings = True
     for line in lines:
         if record := from_line(line):
@@ -114,7 +119,7 @@ def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False) -> Chro
 def render_chronicle(told: Chronicle) -> str:
     """The chronicle as text, for people."""
     lines = [
-        f"Journal:  {told.journal}",
+        f"Journal:  {told.journal} ({human_bytes(told.size)})",
         f"Job:      {told.job or 'not known: the first run ended as it began'}",
         f"State:    {_state(told)}",
         *([f"To go on: {printable(told.command)}"] if told.command and told.state in _UNFINISHED else []),

@@ -95,7 +95,7 @@ def recordio_warning(keys: Iterable[str]) -> list[str]:
         return []
     return [
         f"Warning:       {names} at the destination: a trainer that finds RecordIO",
-        "               files reads them instead of the folders. Remove them, or move them away",
+        "               files reads them instead of the folders. Remove or move them",
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streammerge.core.extras import recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.report import Report
+from streammerge.core.report import Report, SourceReport
 
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
@@ -19,7 +19,7 @@ def render(report: Report) -> str:
     """The report as text, for people."""
     planning = report.estimate is not None
     title = "MERGE PLAN" if planning else "MERGE COMPLETE" if report.complete else "MERGE INCOMPLETE"
-    lines = [_RULE, title, _RULE, *_headline(report), "", *_sources(report)]
+    lines = [_RULE, title, _RULE, *_headline(report), "", *_where(report)]
     lines += _estimate(report) if planning else _outcome(report)
     lines += _set_aside(report) + _trouble(report) + _extras(report)
     return "\n".join(lines)
@@ -54,14 +54,20 @@ def _headline(report: Report) -> list[str]:
     return [*lines, f"Avg images per identity: {average:.1f}"]
 
 
-def _sources(report: Report) -> list[str]:
-    width = max(len(source.name) for source in report.sources)
-    lines = [
-        f"Source {source.name:<{width}}  {source.images:,} images of {source.objects:,} objects, layout {source.layout}"
-        for source in report.sources
-    ]
+def _where(report: Report) -> list[str]:
     rules = ", ".join(f"{name.replace('_', '-')} {rule}" for name, rule in report.rules.items() if rule is not None)
-    return [*lines, f"Into   {report.destination}", *([f"Rules  {rules}"] if rules else []), ""]
+    into = f"Into:          {report.destination}"
+    return [*describe_sources(report.sources), into, *([f"Rules:         {rules}"] if rules else []), ""]
+
+
+def describe_sources(sources: Sequence[SourceReport]) -> list[str]:
+    """Which name stands for which URL, and what was found there, two lines a source."""
+    width = max(len(source.name) for source in sources)
+    lines = ["Sources:"]
+    for source in sources:
+        found = f"{source.images:,} images of {source.objects:,} objects, layout {printable(source.layout)}"
+        lines += [f"  {source.name:<{width}}  {printable(source.url)}", f"  {'':<{width}}  {found}"]
+    return lines
 
 
 def _outcome(report: Report) -> list[str]:
@@ -96,7 +102,7 @@ def _set_aside(report: Report) -> list[str]:
     if report.changed:
         lines.append(f"Decided anew:  {report.changed:,}, their objects had changed since they were listed")
     if report.renamed:
-        lines.append(f"Renamed:       {report.renamed:,}, their name was taken by another source")
+        lines.append(f"Renamed:       {report.renamed:,} to <name>_<source>.<ext>: another image had taken their name")
     lines.append(f"Ignored:       {sum(report.ignored.values()):,}")
     for source in report.sources:
         for reason, count in source.ignored.items():
@@ -133,7 +139,7 @@ def _extras(report: Report) -> list[str]:
         lines.append(f"Not removed:   {report.not_removed:,}; run the same command again to try the rest")
     lines.append(
         f"Extra:         {report.extra:,} at the destination outside the plan"
-        + ("; left alone" if report.extra else "")
+        + ("; --prune would remove them" if report.extra else "")
     )
     return lines + _examples(report.extra_examples, report.extra) + recordio_warning(report.recordio)
 
@@ -151,7 +157,7 @@ def counted(count: int, what: str) -> str:
 
 
 def _prices(as_of: str) -> str:
-    return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price copy=USD per 1,000 to override"
+    return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price overrides"
 
 
 def _usd(amount: float) -> str:

@@ -2,7 +2,7 @@
 
 from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.rendering import human_bytes, human_time
+from streammerge.core.rendering import describe_sources, human_bytes, human_time
 from streammerge.core.verification import BYTES, ETAG, JOURNAL, MISSING, Verification
 
 _RULE = "=" * 60
@@ -15,7 +15,8 @@ def render_verification(found: Verification) -> str:
     title = "VERIFIED" if found.exact else "VERIFICATION FOUND DIFFERENCES"
     lines = [
         *(_RULE, title, _RULE),
-        f"Destination: {found.destination}",
+        *describe_sources(found.sources),
+        f"Destination:   {found.destination}",
         f"Planned:       {found.images:,} images of {found.identities:,} identities ({human_bytes(found.bytes)})",
         f"Right:         {found.right:,}",
         *(f"  {count:,} proven by {PROVEN_BY[proof]}" for proof, count in found.proven.items()),
@@ -36,7 +37,19 @@ def render_verification(found: Verification) -> str:
     lines += describe(found.extra_reasons, found.extra_examples)
     lines += recordio_warning(found.recordio) + _deep(found)
     requests = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.requests.items()))
-    return "\n".join([*lines, f"Took:          {human_time(found.seconds)}; requests: {requests}"])
+    lines.append(f"Took:          {human_time(found.seconds)}; requests: {requests}")
+    return "\n".join(lines + _mending(found))
+
+
+def _mending(found: Verification) -> list[str]:
+    if not (found.missing or found.different or found.extra):
+        return []
+    parts = ["run merge with the same arguments"]
+    if found.different:
+        parts.append("--if-exists overwrite to replace what is different")
+    if found.extra:
+        parts.append("--prune to remove what is extra")
+    return [f"To mend it:    {', '.join(parts)}"]
 
 
 def _deep(found: Verification) -> list[str]:

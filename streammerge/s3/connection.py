@@ -171,8 +171,13 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
         session = aioboto3.Session(botocore_session=core, region_name=options.region)
         opening = session.client("s3", endpoint_url=options.endpoint_url, config=_config(options))
         client = await opening.__aenter__()
-    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+    except botocore.exceptions.BotoCoreError as error:
         raise UsageError(f"cannot connect to S3: {error}") from error
+    except ValueError as error:  # of an endpoint that is none
+        raise UsageError(
+            f"cannot connect to S3: {error}. An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL: "
+            "say http://HOST:PORT, or https://HOST"
+        ) from error
     try:
         if provider is None:
             raise UsageError(

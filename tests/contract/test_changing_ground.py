@@ -10,9 +10,11 @@ import pytest
 
 from scripted_s3 import Kept, Request, ScriptedS3, md5_of, whole_etag
 from streammerge import IncompleteError, Job, Options, Report, RunError, make_job, merge
+from streammerge.progress import Progress
 from stub_s3 import Answer, refusal, stub_s3
 
 _BOUND = 15.0  # seconds; whatever takes longer hangs
+_SILENT = Progress()
 _LATER = "2026-03-01T00:00:00.000Z"
 
 
@@ -24,11 +26,18 @@ def _served(s3: ScriptedS3) -> Iterator[str]:
         yield server.endpoint_url
 
 
-async def _merge(s3: ScriptedS3, job: Job | None = None, *, journal: str | None = None, **how: Any) -> Report:
+async def _merge(
+    s3: ScriptedS3,
+    job: Job | None = None,
+    *,
+    journal: str | None = None,
+    progress: Progress = _SILENT,
+    **how: Any,
+) -> Report:
     with _served(s3) as url:
         options = Options(endpoint_url=url, timeout=10, **{"attempts": 3, **how})
         async with asyncio.timeout(_BOUND):
-            return await merge(job or _job(), options, journal=journal)
+            return await merge(job or _job(), options, journal=journal, progress=progress)
 
 
 def _job(**rules: Any) -> Job:
@@ -82,6 +91,44 @@ async def test_a_source_object_that_is_replaced_is_copied_as_it_is_now() -> None
         "into/bob/a.jpg": md5_of("one/bob/a.jpg"),
         "into/bob/b.jpg": md5_of("two/bob/b.jpg"),
     }
+
+
+class _Foretold(Progress):
+    """How many copies there may be, at most, after each step and at the end."""
+
+    def __init__(self) -> None:
+        self.bounds: list[int] = []
+        self.final: list[int] = []
+        self._planned = self._undecided = 0
+
+    def all_listed(self, images: int) -> None:
+        self._undecided = images
+
+    def planned(self, copies: int, *, images: int = 0) -> None:
+        self._planned += copies
+        self._undecided -= images
+        self.bounds.append(self._planned + self._undecided)
+
+    def listing_done(self) -> None:
+        self.final.append(self._planned + self._undecided)
+
+
+async def test_how_many_copies_there_will_be_is_foretold() -> None:
+    """Where all is listed first, a bound is known before the first copy; it comes down to what is copied."""
+    s3 = ScriptedS3(_two_sources() | {"one/eve/a.jpg": Kept(md5_of("eve"))})
+    s3.script = _once("one/bob/a.jpg", lambda: s3.objects.pop("one/bob/a.jpg"))
+    heard = _Foretold()
+    report = await _merge(s3, progress=heard)
+    assert (heard.bounds[:3], heard.final) == ([7, 7, 6], [6])  # ada and bob as they come, eve has one image alone
+    assert heard.bounds[3:] == [6]  # bob, decided anew: his one image is too few
+    assert report.images == 4
+
+
+async def test_a_threshold_that_nothing_reaches_is_a_warning() -> None:
+    """A report of nothing but zeros says why."""
+    report = await _merge(ScriptedS3(_two_sources()), _job(min_images=5))
+    assert report.complete
+    assert report.warnings == ["nothing is kept: no identity has the 5 images of --min-images"]
 
 
 async def test_names_are_those_of_the_new_content() -> None:

@@ -114,10 +114,11 @@ def test_no_such_destination_bucket(each: Place) -> None:
 
 
 def test_empty_source(each: Place) -> None:
-    """A prefix below which there is nothing is a typing error, and not an empty data set."""
+    """A prefix below which there is nothing is a typing error, and not an empty data set: what there is is named."""
     message = each.refused("@one/", "@tow/", "--into", "@merged/")
     assert each.url("tow/") in message
     assert "empty" in message
+    assert f"below {each.url('')} there is two/, one/, flat/" in message
 
 
 def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
@@ -164,9 +165,9 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "@two/", "--into", "@merged/", "--concurrency", "0"], ["--concurrency", "at least 1"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "0"], ["--timeout", "more than 0"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "nan"], ["--timeout"]),
-        (["@one/", "@two/", "--into", "@merged/", "--delete"], ["--delete"]),
+        (["@one/", "@two/", "--into", "@merged/", "--delete"], ["--delete", "merge --prune"]),
         (["@one/", "@two/", "--into", "@merged/", "--profile", "nobody"], ["profile", "nobody"]),
-        (["@one/", "@two/", "--into", "@merged/", "--endpoint-url", "localhost:9000"], ["localhost:9000"]),
+        (["@one/", "@two/", "--into", "@merged/", "--endpoint-url", "localhost:9000"], ["localhost:9000", "http://"]),
         (["@one/", "s3://fast--a1--x-s3/two/", "--into", "@merged/"], ["fast--a1--x-s3", "directory bucket"]),
     ],
 )  # fmt: skip

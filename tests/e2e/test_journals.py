@@ -166,6 +166,7 @@ def test_second_process_on_a_job_and_status(here: Place, tmp_path: Path) -> None
     assert told.code == 0
     (found,) = told.report["journals"]
     assert (found["state"], found["held"], found["copied"], found["bytes"]) == ("complete", False, 24, 24)
+    assert found["size"] == len(before)
 
 
 def test_status_of_the_state_directory(tmp_path: Path) -> None:
@@ -179,6 +180,13 @@ def test_status_of_the_state_directory(tmp_path: Path) -> None:
         path.write_bytes(began("of the job", f"job {number}", "run", 1.0))
     told = streammerge("status", "--json", env=env)
     assert [one["job"] for one in told.report["journals"]] == ["job 0", "job 1"]
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "streammerge", "status"]
+        unsaid = subprocess.run(
+            command, env=env, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert unsaid.returncode == 1
+    assert unsaid.stderr.startswith("streammerge: cannot write the report to stdout: No space left on device")
     (tmp_path / "diary").write_text("Dear diary\n")
     wrong = streammerge("status", str(tmp_path / "diary"), "--json", env=env)
     assert wrong.code == 2

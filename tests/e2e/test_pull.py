@@ -366,7 +366,8 @@ class Heard(Progress):
     def __init__(self) -> None:
         self.calls: list[tuple[str, int]] = []
 
-    def planned(self, copies: int) -> None:
+    def planned(self, copies: int, *, images: int = 0) -> None:
+        assert not images
         self.calls.append(("planned", copies))
 
     def listing_done(self) -> None:

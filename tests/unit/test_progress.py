@@ -6,7 +6,8 @@ import sys
 import pytest
 from tqdm import tqdm
 
-from streammerge.progress import Bars, Lines, Progress, VerboseLines, watch
+from streammerge.errors import ThrottledError, TransientError
+from streammerge.progress import Bars, Lines, Progress, VerboseBars, VerboseLines, watch
 
 
 class Terminal(io.StringIO):
@@ -17,20 +18,28 @@ class Terminal(io.StringIO):
 
 
 def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bars on a terminal, lines elsewhere, lines if verbose, nothing if quiet."""
+    """Bars on a terminal, lines elsewhere, either with the retries if verbose, nothing if quiet."""
     assert type(watch(copying=True)) is Lines
     assert type(watch(copying=True, quiet=True)) is Progress
     assert type(watch(copying=True, verbose=True)) is VerboseLines
     monkeypatch.setattr(sys, "stderr", Terminal())
     with watch(copying=True) as bars:
         assert type(bars) is Bars
+    with watch(copying=True, verbose=True) as bars:
+        assert type(bars) is VerboseBars
+
+
+def _terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """The stderr of what is shown from now on, without tqdm's thread."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)
+    return terminal
 
 
 def test_bars_leave_the_screen_to_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """The share done is shown only when all is listed; at the end no bar is left behind."""
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(tqdm, "monitor_interval", 0)
+    terminal = _terminal(monkeypatch)
     with Bars(copying=True) as bars:
         bars.listed(1000)
         bars.planned(40)
@@ -38,18 +47,76 @@ def test_bars_leave_the_screen_to_the_report(monkeypatch: pytest.MonkeyPatch) ->
         assert "%" not in terminal.getvalue()
         bars.listing_done()
         assert "25%" in terminal.getvalue()
-    last = terminal.getvalue().rpartition("images/s]")[2]
+        assert "10 of 40 [" in terminal.getvalue()
+        bars.planned(60)  # decided anew
+        bars.copied(90)
+    last = terminal.getvalue().rpartition("left]")[2]
     assert last.strip("\r\n \x1b[A") == ""
 
 
-def test_a_log_hears_of_it_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bar_knows_a_bound_where_all_is_listed_before_it_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images that need no copy are not waited for, and what is left is counted from the bound."""
+    terminal = _terminal(monkeypatch)
+    with Bars(copying=True) as bars:
+        bars.listed(1000)
+        bars.all_listed(1000)
+        assert "0 of at most 1,000 [" in terminal.getvalue()
+        bars.planned(40, images=600)
+        bars.copied(10)
+        bars.listing_done()
+    shown = terminal.getvalue()
+    assert "10 of 40 [" in shown
+    assert "Listing" not in shown.rpartition("at most")[2]
+
+
+def test_bars_and_what_is_said_share_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If verbose, each retry has a line of its own above the bars, which count them, too."""
+    terminal = _terminal(monkeypatch)
+    with VerboseBars(copying=True) as bars:
+        bars.planned(40)
+        bars.retried(ThrottledError("copy 'a.jpg': SlowDown"))
+        bars.retried(TransientError("copy 'b.jpg': no answer"))
+        bars.copied(10)
+        bars.listing_done()
+    shown = terminal.getvalue()
+    assert "Trying again: copy 'a.jpg': SlowDown\n" in shown
+    assert "Trying again: copy 'b.jpg': no answer\n" in shown
+    assert "throttled 1, retried 1]" in shown
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock says, in seconds."""
+    seconds = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_a_log_hears_of_it_now_and_then(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     """Without a terminal there is a line every half a minute, not one for each step."""
-    now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    lines = Lines()
-    lines.planned(5)
+    lines = Lines(copying=True)
+    lines.planned(500)
     for _ in range(3):
         now[0] += 20
         lines.listed(1000)
-        lines.copied(1)
-    assert capsys.readouterr().err == "2,000 keys listed, 1 of 5 images copied, still listing\n"
+        lines.copied(80)
+    said = "Copying: 80 of 500 images so far, 2 a second; 2,000 keys listed, and there may be more\n"
+    assert capsys.readouterr().err == said
+    lines.all_listed(700)
+    now[0] += 30
+    lines.copied(20)
+    assert capsys.readouterr().err == "Copying: 260 of at most 1,200 images, 4 a second, 4 min 21 s left\n"
+    lines.planned(100, images=500)
+    lines.listing_done()
+    now[0] += 40
+    lines.copied(40)
+    assert capsys.readouterr().err == "Copying: 300 of 600 images, 1 a second, 5 min 00 s left\n"
+
+
+def test_a_log_of_what_copies_nothing_speaks_of_keys(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan lists: nothing in its log speaks of copies."""
+    lines = Lines(copying=False)
+    lines.planned(500)
+    now[0] += 30
+    lines.listed(1000)
+    assert capsys.readouterr().err == "Listing: 1,000 keys\n"

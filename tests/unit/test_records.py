@@ -188,13 +188,13 @@ def test_chronicle_of_several_runs() -> None:
         records.ended(complete=False, at=123.0),
         b"torn",
     ]
-    told = chronicle(lines, "the journal")
+    told = chronicle(lines, "the journal", size=1234)
     assert (told.copied, told.bytes, told.removed, told.damaged, told.last) == (1, 1, 1, 1, 123.0)
     assert [(run.began, run.ended, run.complete) for run in told.runs] == [(1.0, None, False), (120.0, 123.0, False)]
     assert list(told.failures) == [never.target]
     assert told.to_json()["failed"] == 1
     assert render_chronicle(told).split("\n") == [
-        "Journal:  the journal",
+        "Journal:  the journal (1.2 kB)",
         "Job:      a into b",
         "State:    incomplete: run the same command again to go on, last recorded 1970-01-01 00:02:03 UTC",
         "To go on: cd /x && streammerge merge \\x1bjob.toml",
@@ -235,7 +235,8 @@ def test_the_names_in_json() -> None:
     """Scripts rely on these names: a change here is a change for every one of them."""
     found = chronicle([BEGAN], "the journal").to_json()
     assert list(found) == [
-        *("journal", "held", "job", "fingerprint", "command", "runs", "copied", "bytes", "removed", "damaged", "last"),
+        *("journal", "held", "size", "job", "fingerprint", "command", "runs", "copied", "bytes", "removed", "damaged"),
+        "last",
         *("failures", "state", "failed"),
     ]
     assert list(found["runs"][0]) == ["run", "began", "ended", "complete"]

@@ -107,9 +107,12 @@ def test_the_text_of_a_merge() -> None:
     """Sources, copies, duration and requests; what did not happen is not mentioned."""
     lines = render(a_report()).split("\n")
     assert lines[10:] == [
-        "Source one     1,000,000 images of 1,000,000 objects, layout folder",
-        "Source second  399,998 images of 400,000 objects, layout {identity}.{ext}",
-        "Into   s3://data/out/",
+        "Sources:",
+        "  one     s3://data/one/",
+        "          1,000,000 images of 1,000,000 objects, layout folder",
+        "  second  s3://data/two/",
+        "          399,998 images of 400,000 objects, layout {identity}.{ext}",
+        "Into:          s3://data/out/",
         "",
         "Copied:        1,247,332 (12.5 GB)",
         "Already there: 0",
@@ -125,7 +128,7 @@ def test_the_text_of_a_plan() -> None:
     text = render(a_report(command="plan", estimate=ESTIMATE, copied=0, not_attempted=1_247_330, already_present=2))
     assert "To copy:       1,247,330 (12.5 GB)" in text
     assert "Already there: 2\n" in text
-    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price copy=USD per 1,000 to override)" in text
+    assert "Cost:          $6.24 for the copies (prices of 2026-01; --price overrides)" in text
     assert "Time:          5 min 56 s at best, with 3,500 copies a second" in text
     assert "Copied" not in text
 
@@ -133,7 +136,7 @@ def test_the_text_of_a_plan() -> None:
 def test_rules_and_warnings_are_in_the_text() -> None:
     """What decided the numbers stands beside them, and so does what looked odd, for who reads the report alone."""
     text = render(a_report(rules={"min_images": 2, "max_images": None}, warnings=["source one looks odd"]))
-    assert "Rules  min-images 2\n" in text
+    assert "Rules:         min-images 2\n" in text
     assert "Warning:       source one looks odd" in text
 
 
@@ -162,7 +165,7 @@ def test_the_text_of_trouble() -> None:
         "Skipped (too many images): 1,234",
         "Not attempted: 5",
         "Left out:      2 duplicates, 3 collisions",
-        "Renamed:       4, their name was taken by another source",
+        "Renamed:       4 to <name>_<source>.<ext>: another image had taken their name",
         "Ignored:       3",
         "  one: 3 empty file, such as one/a\\n.jpg",
         "Failures:",

@@ -184,6 +184,12 @@ def test_what_is_exact(changes: dict[str, Any], *, exact: bool) -> None:
     assert render_verification(found).split("\n")[1] == ("VERIFIED" if exact else "VERIFICATION FOUND DIFFERENCES")
 
 
+MENDING = (
+    "To mend it:    run merge with the same arguments, --if-exists overwrite to replace what is different, "
+    "--prune to remove what is extra"
+)
+
+
 def test_the_text() -> None:
     """Verdict, proofs, then each kind of difference by reason with examples; control characters are escaped."""
     findings, _ = found_of(target(size=2))
@@ -201,7 +207,10 @@ def test_the_text() -> None:
         bytes_read=12_000,
     )
     assert render_verification(found).split("\n")[3:] == [
-        "Destination: s3://data/out/",
+        "Sources:",
+        "  one  s3://data/one/",
+        "       5 images of 5 objects, layout folder",
+        "Destination:   s3://data/out/",
         "Planned:       5 images of 2 identities (50.0 kB)",
         "Right:         4",
         "  3 proven by ETag",
@@ -212,10 +221,12 @@ def test_the_text() -> None:
         "Extra:         2 at the destination outside the plan",
         "  2 no source, such as out/\\x1b[2J, out/b",
         "Warning:       train.rec at the destination: a trainer that finds RecordIO",
-        "               files reads them instead of the folders. Remove them, or move them away",
+        "               files reads them instead of the folders. Remove or move them",
         "Compared:      3 by their bytes (12.0 kB read)",
         "Took:          1.5 s; requests: 2 list",
+        MENDING,
     ]
+    assert "To mend it" not in render_verification(a_verification())
 
 
 def test_the_names_in_json() -> None:
