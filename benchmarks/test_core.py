@@ -19,7 +19,7 @@ from streammerge.core.layout import parse_layout
 from streammerge.core.pacing import Window
 from streammerge.core.plan import Copy, decide
 from streammerge.core.ranges import Alphabet
-from streammerge.core.report import Tally
+from streammerge.core.tally import Tally
 from streammerge.s3.parsing import parse_copy, parse_page
 from streammerge.s3.signing import Credentials, encode_path, sign
 

@@ -22,7 +22,7 @@ BEGIN;
 CREATE TABLE identity (name BLOB PRIMARY KEY, lot BLOB) WITHOUT ROWID;
 CREATE TABLE image (identity BLOB, name BLOB, size INTEGER, etag TEXT, modified TEXT, source TEXT,
                     PRIMARY KEY (identity, name)) WITHOUT ROWID;
-CREATE TABLE file (identity BLOB, name BLOB, size INTEGER, written REAL, PRIMARY KEY (identity, name)) WITHOUT ROWID;
+CREATE TABLE file (identity BLOB, name BLOB, size INTEGER, written INTEGER, PRIMARY KEY (identity, name)) WITHOUT ROWID;
 CREATE TABLE failed (identity BLOB, name BLOB, PRIMARY KEY (identity, name)) WITHOUT ROWID;
 CREATE TABLE label (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE VIEW there AS SELECT image.* FROM identity JOIN image ON image.identity = identity.name
@@ -40,6 +40,7 @@ class Row(NamedTuple):
     source: str
     size: int  # bytes
     etag: str
+    path: str  # below the directory that it is pulled into
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class Catalogue:
         )
         for identity, name, number, source, size, etag in rows:
             folder = _str(identity)
-            yield Row(f"{prefix}{folder}/{_str(name)}", folder, number, source, size, etag)
+            path = f"{folder}/{_str(name)}"
+            yield Row(prefix + path, folder, number, source, size, etag, path)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         cursor = self._data.execute(query)

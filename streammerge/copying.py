@@ -15,7 +15,8 @@ from typing import Protocol, Self
 from streammerge.core.job import Job
 from streammerge.core.keys import Location, printable
 from streammerge.core.plan import Conflict, Copy, Decision, Found
-from streammerge.core.report import Failure, Tally
+from streammerge.core.report import Failure
+from streammerge.core.tally import Tally
 from streammerge.errors import (
     ChangedError,
     DeniedError,
@@ -85,6 +86,7 @@ class Copying:
         self._ending = False  # nothing is tried again
         self._denied = 0
         self._first_denied = ""
+        self._worked = False  # something was made or there before decisions were withdrawn
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -127,6 +129,7 @@ class Copying:
         Returns the decisions with copies of the latter kind: they are to be decided anew.
         """
         await self._idle.wait()
+        self._worked = bool(self._tally.copied or self._tally.present)
         return list(self._changed.values())
 
     async def _settle(self, copy: Copy, decision: Decision, entered: float) -> None:
@@ -230,7 +233,8 @@ class Copying:
 
     def _check_denied(self, *, enough: int) -> None:
         tally = self._tally
-        if not tally.copied and not tally.present and self._denied >= enough and self._denied == tally.failed:
+        worked = self._worked or tally.copied or tally.present
+        if not worked and self._denied >= enough and self._denied == tally.failed:
             raise UsageError(
                 f"no access: {self._first_denied}. No copy has succeeded. Copying needs s3:GetObject and "
                 f"s3:GetObjectTagging on the sources, s3:PutObject and s3:PutObjectTagging on {self._job.destination}"

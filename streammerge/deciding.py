@@ -13,12 +13,13 @@ from streammerge.core.join import Census, Identity, Image, Listing
 from streammerge.core.keys import Location, printable
 from streammerge.core.layout import FOLDER, Layout
 from streammerge.core.plan import TOO_FEW, Copy, Decision, Found, decide, is_same
-from streammerge.core.report import Report, Tally
+from streammerge.core.report import Report
+from streammerge.core.tally import Tally
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError, UsageError, unwrap
 from streammerge.neighbours import spelling
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
-from streammerge.s3.retry import Retries
+from streammerge.s3.retry import Retries, persist
 from streammerge.scanning import RANGES, scan
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ class Run:
             oddity = looks_unlike(source, page.objects)
         if oddity:
             self._warn(oddity)
+
+    def learn(self, past: "History | None") -> None:
+        """Decide by what is known of earlier runs, too; tells of what a journal says no more."""
+        self.past = past
+        if past is not None and past.damaged:
+            self._warn(
+                f"the journal has lines that cannot be read ({past.damaged:,}), as after a crash; what they recorded "
+                "is looked at anew"
+            )
 
     def _warn(self, warning: str) -> None:
         """Say it at once, while the run can still be stopped, and in the report."""
@@ -165,7 +175,7 @@ class Run:
 
     async def _are_encrypted(self, copy: Copy) -> bool:
         source = self.job.sources[copy.source].location
-        return not await self.store.etags_are_md5(copy, source, self.job.destination)
+        return not await persist(lambda: self.store.etags_are_md5(copy, source, self.job.destination), self.retries)
 
     async def decide_anew(self, outdated: Decision) -> Decision | None:
         """Look again at every object of an identity, and decide about it as if for the first time.
@@ -210,12 +220,13 @@ class Run:
         found = await self.store.below(location)
         return [Image(*listed, listed.key[len(folder) :]) for listed in found]
 
-    def report(self, command: str, cost: Estimate | None = None) -> Report:
-        """What it has come to."""
+    def report(self, command: str, cost: Estimate | None = None, *, stopped: str | None = None) -> Report:
+        """What it has come to. stopped: why it did not come to its end."""
         return self.tally.report(
             command,
             self._censuses,
             requests=dict(self.store.requests),
             seconds=time.monotonic() - self._started,
             estimate=cost,
+            stopped=stopped,
         )

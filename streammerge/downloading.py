@@ -10,13 +10,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
+from streammerge.arrival import Arrival
 from streammerge.core.keys import Location
 from streammerge.core.local import Wanted
 from streammerge.errors import DeniedError, S3Error, ThrottledError, TransientError, UsageError
-from streammerge.folder import Arrival, Folder
+from streammerge.folder import Folder
 from streammerge.gate import Gate, spawn
 from streammerge.progress import Progress
-from streammerge.s3.options import Options
+from streammerge.s3.options import READ_WHOLE, Options
 from streammerge.s3.retry import Retries
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ Settled = Callable[[Wanted, S3Error | None], None]
 
 
 class Getter(Protocol):
-    """A store that hands out objects."""
+    """A store that hands out objects, as they were listed."""
 
-    async def get(self, location: Location, key: str, *, size: int, etag: str, write: "Write") -> None:
-        """GET an object as it was listed, and `write` its body piece by piece."""
+    async def get(self, location: Location, key: str, *, size: int, etag: str) -> bytes:
+        """GET a small object."""
+
+    async def stream(self, location: Location, key: str, *, size: int, etag: str, write: "Write") -> None:
+        """GET an object of any size, and `write` its body piece by piece."""
 
 
 class Downloading:
@@ -101,16 +105,20 @@ class Downloading:
 
     async def _try(self, wanted: Wanted, entered: float) -> None:
         throttled = False
-        arrival = Arrival(self._folder, wanted.path)
         key = self._location.prefix + wanted.path
         try:
-            await self._store.get(self._location, key, size=wanted.size, etag=wanted.etag, write=arrival.write)
-            await arrival.place()
+            if wanted.size <= READ_WHOLE:
+                body = await self._store.get(self._location, key, size=wanted.size, etag=wanted.etag)
+                await self._folder.put(wanted.path, body, wanted.time)
+            else:
+                async with Arrival(self._folder, wanted.path, wanted.time) as arrival:
+                    await self._store.stream(
+                        self._location, key, size=wanted.size, etag=wanted.etag, write=arrival.write
+                    )
         except ThrottledError:
             throttled = True
             raise
         finally:
-            arrival.discard()
             self._gate.leave(entered, throttled=throttled, typical=wanted.size <= _TYPICAL)
 
     def _check_denied(self, error: S3Error) -> None:

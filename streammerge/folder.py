@@ -18,8 +18,7 @@ import hashlib
 import itertools
 import os
 import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from streammerge.core.keys import printable
@@ -27,7 +26,7 @@ from streammerge.core.local import TEMPORARY, FileSystem, Found
 from streammerge.errors import IncompleteError, ObjectError, StreamMergeError, UsageError
 from streammerge.filework import FileWork
 
-_AT_ONCE = 256 * 1024  # bytes gathered before they are written
+_MILLISECOND = 1_000_000  # nanoseconds
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # What concerns every file, and not the one that is written
@@ -71,7 +70,7 @@ class Folder:
                     info = entry.stat(follow_symlinks=False)
                     identity, _, name = path.partition("/") if below else ("", "", path)
                     size = info.st_size if stat.S_ISREG(info.st_mode) else -1
-                    yield Found(identity, name, size, info.st_mtime)
+                    yield Found(identity, name, size, info.st_mtime_ns // _MILLISECOND)
         finally:
             os.close(opened)
 
@@ -91,31 +90,62 @@ class Folder:
         with _telling(self.path / name):
             os.unlink(name, dir_fd=self._root)
 
-    async def md5(self, path: str) -> str:
-        """The MD5 of a file, in hex digits; empty if it cannot be read."""
-        return await self.work.do(lambda: self._md5(path))
+    async def confirm(self, path: str, md5: str, time: int | None) -> bool:
+        """Whether a file can be read and has that MD5, in hex digits; if so it also gets that time (`set_time`)."""
+        return await self.work.do(lambda: self._confirm(path, md5, time))
 
-    def _md5(self, path: str) -> str:
+    def _confirm(self, path: str, md5: str, time: int | None) -> bool:
         try:
             with self._opened(path) as (folder, name):
                 file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
             with os.fdopen(file, "rb") as body:
-                return hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                digest = hashlib.file_digest(body, lambda: hashlib.md5(usedforsecurity=False))
+                right = digest.hexdigest() == md5
+                if right:
+                    set_time(file, time)
+                return right
         except OSError:
-            return ""
+            return False
+
+    async def put(self, path: str, body: bytes, time: int | None) -> None:
+        """Write a small file, whole or not at all, in one hop to a thread; what was begun ends though it is cancelled.
+
+        time: when its content was written (`set_time`).
+        Raises ObjectError where its name is not to be had, IncompleteError where no file can be written any more.
+        """
+        try:
+            await self.work.do(lambda: self._put(path, body, time))
+        except OSError as error:
+            raise meaning(path, error) from error
+
+    def _put(self, path: str, body: bytes, time: int | None) -> None:
+        temporary, file = self.create()
+        try:
+            try:
+                write_all(file, body)
+                set_time(file, time)
+            finally:
+                os.close(file)
+            self.rename(temporary, path)
+        except BaseException:
+            self.discard(temporary)
+            raise
 
     @contextlib.contextmanager
     def _opened(self, path: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """The folder that a path lies in, opened, and the path's last component."""
         *folders, name = path.split("/")
-        opened = os.dup(self._root)
+        opened = self._root
         try:
             for folder in folders:
-                below = _descend(opened, folder, make=make)
-                os.close(opened)
-                opened = below
+                above, opened = opened, _descend(opened, folder, make=make)
+                self._let_go(above)
             yield opened, name
         finally:
+            self._let_go(opened)
+
+    def _let_go(self, opened: int) -> None:
+        if opened != self._root:
             os.close(opened)
 
     def create(self) -> tuple[str, int]:
@@ -145,77 +175,22 @@ def _descend(opened: int, folder: str, *, make: bool) -> int:
     return os.open(folder, _OPEN_FOLDER, dir_fd=opened)
 
 
-class Arrival:
-    """A file on its way: `write` its pieces, then `place` it; `discard` it in any case.
-
-    Work on it that a thread does when its task is cancelled ends before it is discarded: that is what the lock is for.
-    """
-
-    def __init__(self, folder: Folder, path: str) -> None:
-        self._folder = folder
-        self._path = path
-        self._pieces: list[bytes] = []
-        self._held = 0  # bytes
-        self._temporary = ""
-        self._file = -1
-        self._lock = threading.Lock()
-        self._discarded = False
-
-    async def write(self, piece: bytes) -> None:
-        """Take a piece; small files are written in one go, at the end."""
-        self._pieces.append(piece)
-        self._held += len(piece)
-        if self._held >= _AT_ONCE:
-            await self._do(self._flush)
-
-    async def place(self) -> None:
-        """Give the file its final name.
-
-        Raises ObjectError where that name is not to be had, IncompleteError where no file can be written any more.
-        """
-        await self._do(self._finish)
-
-    def discard(self) -> None:
-        """Leave nothing of it, unless it is placed."""
-        with self._lock:
-            self._discarded = True
-            self._close()
-            if self._temporary:
-                self._folder.discard(self._temporary)
-
-    async def _do(self, work: Callable[[], None]) -> None:
-        try:
-            await self._folder.work.do(lambda: self._guarded(work))
-        except OSError as error:
-            raise _meaning(self._path, error) from error
-
-    def _guarded(self, work: Callable[[], None]) -> None:
-        with self._lock:
-            if not self._discarded:
-                work()
-
-    def _flush(self) -> None:
-        if self._file < 0:
-            self._temporary, self._file = self._folder.create()
-        rest = memoryview(b"".join(self._pieces))
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        self._pieces.clear()
-        self._held = 0
-
-    def _finish(self) -> None:
-        self._flush()
-        self._close()
-        self._folder.rename(self._temporary, self._path)
-        self._temporary = ""
-
-    def _close(self) -> None:
-        file, self._file = self._file, -1
-        if file >= 0:
-            os.close(file)
+def write_all(file: int, body: bytes) -> None:
+    """Write all of it to an open file."""
+    rest = memoryview(body)
+    while rest:
+        rest = rest[os.write(file, rest) :]
 
 
-def _meaning(path: str, error: OSError) -> StreamMergeError:
+def set_time(file: int, time: int | None) -> None:
+    """Give an open file a time of writing, in milliseconds since the epoch; where it may have none it keeps its own."""
+    if time is not None:
+        with contextlib.suppress(OSError):  # somebody else's file, or a file system without times
+            os.utime(file, ns=(time * _MILLISECOND, time * _MILLISECOND))
+
+
+def meaning(path: str, error: OSError) -> StreamMergeError:
+    """What it means that a file cannot be written: IncompleteError if no other can be either, else ObjectError."""
     if error.errno in _FATAL:
         return IncompleteError(
             f"cannot write {printable(path)!r}: {error.strerror}. What was pulled before stays; mend that, "

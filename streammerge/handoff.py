@@ -24,12 +24,16 @@ _ROWS = 10_000  # of a Parquet row group
 class HandOff:
     """The files that a run hands over: none, the class list, the manifest, or both."""
 
-    def __init__(self, classes: Path | None, manifest: Path | None) -> None:
-        """Raises UsageError where a file cannot be of the kind that its name says, or its folder is not there."""
+    def __init__(self, classes: Path | None, manifest: Path | None, *, directory: Path | None = None) -> None:
+        """The run makes `directory`, if need be, before they are written.
+
+        Raises UsageError where a file cannot be of the kind that its name says, or its folder will not be there.
+        """
         self._classes = classes
         self._manifest = manifest
         for path in self.paths:
-            if not path.parent.is_dir():
+            made = directory is not None and path.parent.resolve() == directory.resolve()
+            if not made and not path.parent.is_dir():
                 raise UsageError(f"cannot write {path}: there is no folder {path.parent}")
         if manifest is not None and manifest.suffix not in (".csv", ".parquet"):
             raise UsageError(f"--manifest {manifest}: its name must end with .csv or .parquet")

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 class Journal:
     """A journal that is open for writing."""
 
-    def __init__(self, place: Place, job: Job) -> None:
+    def __init__(self, place: Place, job: Job, command: str = "") -> None:
         self.history = History()
         self._place = place
         self._job = job
+        self._command = command
         self._pending: list[bytes] = []
         self._closing = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -61,7 +62,8 @@ class Journal:
     async def begin(self) -> None:
         """Read what is there, and record that a run begins. Raises UsageError where either cannot be done."""
         await self._place.learn(self.history, self._job.fingerprint)
-        self._pending.append(records.began(self._job.fingerprint, str(self._job), secrets.token_hex(8), time.time()))
+        run, job = secrets.token_hex(8), self._job
+        self._pending.append(records.began(job.fingerprint, str(job), run, time.time(), command=self._command))
         try:
             await self.write()
         except StreamMergeError as error:
@@ -89,8 +91,12 @@ class Journal:
 
 
 @contextlib.asynccontextmanager
-async def open_journal(place: str | None, job: Job, store: "S3Store") -> AsyncIterator[Journal | None]:
+async def open_journal(
+    place: str | None, job: Job, store: "S3Store", command: str = ""
+) -> AsyncIterator[Journal | None]:
     """A journal for as long as the block lasts; `place` is a path, an s3:// URL, or None for none.
+
+    command: a line of shell that goes on with the job, for `status` to tell.
 
     Raises UsageError if it cannot be begun, IncompleteError (in a group) if it cannot be written on.
     """
@@ -99,7 +105,7 @@ async def open_journal(place: str | None, job: Job, store: "S3Store") -> AsyncIt
         return
     with contextlib.ExitStack() as stack:
         where = _in_s3(place, job, store) if "://" in place else stack.enter_context(LocalFile(Path(place)))
-        journal = Journal(where, job)
+        journal = Journal(where, job, command)
         await journal.begin()
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(journal.keep())

@@ -1,6 +1,7 @@
 """The verbs `merge` and `plan`: list, decide, and copy or only say what would be copied."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from streammerge.catalogue import Catalogue
@@ -8,7 +9,7 @@ from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, estimate
 from streammerge.core.job import Job
 from streammerge.core.plan import Decision
-from streammerge.core.report import Report
+from streammerge.core.report import INTERRUPTED, Report
 from streammerge.deciding import Run, open_run
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
@@ -23,15 +24,21 @@ _DEFAULTS = Options()
 _SILENT = Progress()
 
 
+def _unheard(_: Report) -> None:
+    """Nobody is told."""
+
+
 async def merge(
     job: Job,
     options: Options = _DEFAULTS,
     *,
     progress: Progress = _SILENT,
     journal: str | None = None,
+    command: str = "",
     classes: Path | None = None,
     manifest: Path | None = None,
     confirm_prune: Confirm | None = None,
+    stopped: Callable[[Report], None] = _unheard,
 ) -> Report:
     """Merge the sources of a job into its destination, server-side.
 
@@ -40,11 +47,14 @@ async def merge(
     copies in flight come to their end, for ten seconds at most; cancelled again, it does not.
 
     journal: where to record what is done: a file, or a prefix in S3 as an s3:// URL.
+    command: a line of shell that goes on with the job, without credentials, for the journal to record and `status` to
+    tell.
     classes: a file that gets the identities as ImageFolder will number them, one a line, or as JSON if it is named so.
     manifest: a file (.csv, .parquet) that gets a row for every image of the plan, with its label and its source.
     Both are written once all of the plan is at the destination.
     confirm_prune: if given, it is shown what lies at the destination and is not in the plan, once every copy has
     succeeded, and says whether that is to be removed.
+    stopped: is told what the run had come to, if it is cancelled, or cannot go on, once it has settled an identity.
 
     Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
     RunError where the run cannot go on.
@@ -53,13 +63,13 @@ async def merge(
     if confirm_prune is not None:
         check_prunable(job)
     async with (
-        open_run(job, options, progress) as run,
-        open_journal(journal, job, run.store) as record,
+        _told_if_stopped(job, options, progress, stopped) as run,
+        open_journal(journal, job, run.store, command) as record,
         handoff.opened() as catalogue,
     ):
         if confirm_prune is not None:
             run.tally.extras.gather()
-        run.past = record.history if record else None
+        run.learn(record.history if record else None)
         with sampled(run.tally.throughput, lambda: run.tally.copied):
             copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
             await _copy_all(run, copying, catalogue)
@@ -74,6 +84,20 @@ async def merge(
         if catalogue is not None:
             _hand_over(handoff, catalogue, report, job, progress)
         return report
+
+
+@asynccontextmanager
+async def _told_if_stopped(
+    job: Job, options: Options, progress: Progress, stopped: Callable[[Report], None]
+) -> AsyncIterator[Run]:
+    run = None
+    try:
+        async with open_run(job, options, progress) as run:
+            yield run
+    except BaseException as error:
+        if run is not None and run.tally.verdicts:
+            stopped(run.report("merge", stopped=str(error) or INTERRUPTED))
+        raise
 
 
 async def _copy_all(run: Run, copying: Copying, catalogue: Catalogue | None) -> None:
@@ -106,7 +130,7 @@ async def plan(
     Raises UsageError where the input is wrong, RunError where the run cannot go on.
     """
     async with open_run(job, options, progress) as run, plan_file(output, job) as write:
-        run.past = await read_history(journal, job, run.store)
+        run.learn(await read_history(journal, job, run.store))
 
         async def settle(decision: Decision) -> None:
             await write(decision.copies)

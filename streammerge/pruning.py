@@ -10,7 +10,8 @@ from typing import Protocol
 from streammerge.core.extras import Extras
 from streammerge.core.job import Job
 from streammerge.core.keys import Location
-from streammerge.core.report import Failure, Tally
+from streammerge.core.report import Failure
+from streammerge.core.tally import Tally
 from streammerge.errors import S3Error, StreamMergeError, UsageError
 from streammerge.journal import Journal
 

@@ -8,18 +8,19 @@ identity.
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streammerge.catalogue import Catalogue
+from streammerge.comparing import Comparing
 from streammerge.core.inspection import looks_flat
 from streammerge.core.job import Source
 from streammerge.core.join import Census, Identity, Listing
 from streammerge.core.keys import Location
 from streammerge.core.layout import FOLDER, RECORDIO_NAMES
-from streammerge.core.local import Check, Found, Paths, RecordIO, Refused, Wanted, judge
+from streammerge.core.local import Check, Paths, RecordIO, Refused, Wanted
 from streammerge.core.pulled import EXAMPLES, PullReport
 from streammerge.core.rendering import human_bytes
 from streammerge.core.report import Failure
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 _DEFAULTS = Options()
 _SILENT = Progress()
 _FILES = 1000  # of the directory, noted at a time
-_COMPARED = 64  # images whose files are read at once
 
 
 async def pull(
@@ -57,7 +57,7 @@ async def pull(
 
     An image that is there, and right, is not downloaded again; what else is there is reported and left alone.
 
-    check: what proves that a file is right, its size and age, or its MD5 (where ETags are none, size and age).
+    check: what proves that a file is right, its size and time, or its MD5 (where ETags are none, size and age).
     recordio: what becomes of train.rec, train.idx and train.lst in the directory, which a trainer would read instead.
     sample: of so many identities only, the same ones every time.
     classes: a file that gets the classes as ImageFolder numbers them, one a line, or as JSON if it is named so.
@@ -68,16 +68,20 @@ async def pull(
     """
     if sample is not None and sample < 1:
         raise UsageError("--sample must be at least 1 identity")
-    handoff = HandOff(classes, manifest)
+    handoff = HandOff(classes, manifest, directory=directory)
     started = time.monotonic()
     report = PullReport(url=str(location), directory=str(directory), sample=sample)
     async with _open(options) as store:
         await _probe(store, location)
         with open_folder(directory) as folder, Catalogue() as catalogue:
-            run = _Run(store, location, folder, catalogue=catalogue, report=report, progress=progress)
+            retries = Retries(options.attempts)
+            comparing = Comparing(store, location, folder, catalogue=catalogue, check=check, retries=retries)
+            run = _Run(
+                store, location, folder, catalogue=catalogue, comparing=comparing, report=report, progress=progress
+            )
             await run.look(sample)
             run.make_ready(recordio)
-            await run.fetch(check)
+            await run.fetch()
             run.conclude(handoff)
     report.requests = dict(store.requests)
     report.seconds = round(time.monotonic() - started, 3)
@@ -134,6 +138,7 @@ class _Run:
         folder: Folder,
         *,
         catalogue: Catalogue,
+        comparing: Comparing,
         report: PullReport,
         progress: Progress,
     ) -> None:
@@ -141,6 +146,7 @@ class _Run:
         self._location = location
         self._folder = folder
         self._catalogue = catalogue
+        self._comparing = comparing
         self._report = report
         self._progress = progress
         self._retries = Retries(store.options.attempts)
@@ -151,7 +157,6 @@ class _Run:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._walk())
             group.create_task(self._list(census))
-        self._progress.listing_done()
         report = self._report
         ignored = dict(sorted(census.reasons.items()))
         for key in census.examples.get("no identity", ()):  # an absolute path
@@ -201,28 +206,28 @@ class _Run:
         self._report.recordio = found
         if found and policy == "fail":
             raise UsageError(f"{names} in {self._folder.path}: a trainer would read RecordIO instead of the images")
-        self._check_space()
+        self._plan()
         if found and policy == "remove":
             for name in found:
                 self._folder.remove(name)
             self._report.recordio_removed = found
             self._progress.note(f"Warning: removed {names} from {self._folder.path}: a trainer reads RecordIO first")
 
-    def _check_space(self) -> None:
+    def _plan(self) -> None:
         fits, files, block = self._folder.free()
-        needed = images = 0
-        for wanted, found in self._catalogue.wanted():
-            if judge(wanted, found, "size") == "fetch":
-                images += 1
-                needed += -(-wanted.size // block) * block
-        if needed > fits or images > files:
+        need = self._comparing.need(block)
+        if need.blocks > fits or need.missing > files:
             raise RunError(
                 f"{self._folder.path} has room for {human_bytes(fits)} and {files:,} files; what is to be pulled "
-                f"needs {human_bytes(needed)} in {images:,} files. Nothing was written: make room, or pull elsewhere"
+                f"needs {human_bytes(need.blocks)} in {need.missing:,} files. Nothing was written: make room, or pull "
+                "elsewhere"
             )
+        self._progress.planned(need.missing + need.doubtful)
+        self._progress.listing_done()
 
-    async def fetch(self, check: Check) -> None:
+    async def fetch(self) -> None:
         """Download what is missing."""
+        missing = 0
         async with Downloading(
             self._store,
             self._location,
@@ -231,30 +236,13 @@ class _Run:
             progress=self._progress,
             settled=self._settled,
         ) as downloading:
-            pairs = self._catalogue.wanted()
-            while batch := list(itertools.islice(pairs, _COMPARED)):
-                for wanted in await self._missing(batch, check):
-                    self._progress.planned(1)
-                    await downloading.submit(wanted)
-
-    async def _missing(self, batch: Sequence[tuple[Wanted, Found | None]], check: Check) -> list[Wanted]:
-        missing, doubtful = list[Wanted](), list[tuple[Wanted, asyncio.Task[bool]]]()
-        async with asyncio.TaskGroup() as group:
-            for wanted, found in batch:
-                verdict = judge(wanted, found, check)
-                if verdict == "fetch":
-                    missing.append(wanted)
-                elif verdict == "compare":
-                    doubtful.append((wanted, group.create_task(self._is_right(wanted))))
-        missing += [wanted for wanted, comparing in doubtful if not comparing.result()]
-        self._report.already_present += len(batch) - len(missing)
-        return missing
-
-    async def _is_right(self, wanted: Wanted) -> bool:
-        if await self._folder.md5(wanted.path) == wanted.etag:
-            return True
-        key = self._location.prefix + wanted.path
-        return not await self._store.etag_is_md5(self._location, key)
+            for batch in self._comparing.batches():
+                wanted = await self._comparing.missing(batch)
+                missing += len(wanted)
+                self._progress.copied(len(batch) - len(wanted))
+                for each in wanted:
+                    await downloading.submit(each)
+        self._report.already_present = self._report.wanted - missing
 
     def _settled(self, wanted: Wanted, error: S3Error | None) -> None:
         self._progress.copied(1)

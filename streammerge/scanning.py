@@ -16,6 +16,7 @@ from typing import Protocol
 from streammerge.core.join import Identity, Index, Join, Listing
 from streammerge.core.keys import Location, Page
 from streammerge.core.ranges import Alphabet
+from streammerge.core.trail import Trail
 from streammerge.errors import IncompleteError, RunError, S3Error, TransientError
 from streammerge.s3.retry import Retries, persist
 
@@ -62,27 +63,6 @@ async def scan(
         _Scan(reader, [listing for _, listing in listings], indexes, emit, at_once=ranges, group=group).start()
 
 
-class _Trail:
-    """The tokens of a listing, watched for circles: each is compared with one that is replaced ever more rarely.
-
-    That is Brent's algorithm: it finds a circle of any length, and keeps one token.
-    """
-
-    def __init__(self) -> None:
-        self._kept = ""
-        self._since = 0
-        self._until = 1
-
-    def returns(self, token: str) -> bool:
-        """Whether a token has come before; not necessarily the first time that it comes again."""
-        if token == self._kept:
-            return True
-        self._since += 1
-        if self._since == self._until:
-            self._kept, self._since, self._until = token, 0, 2 * self._until
-        return False
-
-
 class _Reader:
     """The pages of all listings."""
 
@@ -93,7 +73,7 @@ class _Reader:
         self._locations = locations
         self._retries = retries
         self._listed = listed
-        self._trails = defaultdict[tuple[int, str], _Trail](_Trail)
+        self._trails = defaultdict[tuple[int, str], Trail](Trail)
 
     async def page(self, position: int, after: str, token: str | None) -> Page:
         """One page; `after` is below the prefix."""
@@ -108,8 +88,8 @@ class _Reader:
             ) from error
         except S3Error as error:
             raise RunError(f"{error}. A prefix that cannot be listed to its end stops the run") from error
-        if page.token is not None and self._trails[position, after].returns(page.token):
-            raise RunError(f"LIST {location}: the server goes round in circles: it said to go on where it had been")
+        if page.token is not None:
+            self._trails[position, after].follow(page.token, f"LIST {location}")
         self._listed(len(page.objects))
         return page
 

@@ -62,7 +62,7 @@ async def verify(
         raise UsageError("--deep takes a number of images that is not negative, or 'all'")
     job = replace(job, if_exists="skip-same")  # a conflict is a difference, whatever a merge would do about it
     async with open_run(job, options, progress) as run:
-        run.past = await read_history(journal, job, run.store)
+        run.learn(await read_history(journal, job, run.store))
         findings = Findings(run.past)
         sample = Sample(0 if deep == "all" else deep)
         async with Comparing(run.store.objects, job, findings) as comparing:
@@ -90,6 +90,8 @@ def _verification(run: Run, report: Report, findings: Findings) -> Verification:
     return Verification(
         destination=report.destination,
         identities=report.identities,
+        skipped_too_few=report.skipped_too_few,
+        skipped_too_many=report.skipped_too_many,
         images=report.images,
         bytes=report.bytes,
         right=sum(proven.values()) + unproven,
@@ -107,7 +109,10 @@ def _verification(run: Run, report: Report, findings: Findings) -> Verification:
         differences=[example for examples in findings.differences.values() for example in examples],
         unreadable_examples=findings.unreadable_examples,
         extra_examples=run.tally.extras.examples,
+        images_per_identity=dict(sorted(findings.images_per_identity.items())),
         sources=report.sources,
+        rules=report.rules,
+        warnings=report.warnings,
         requests=report.requests,
         seconds=report.seconds,
     )

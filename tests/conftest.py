@@ -1,17 +1,19 @@
 """What all tests share: an environment without the developer's cloud, real S3 servers, each started once, a browser.
 
-A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server` are the single ones. `bucket`
-and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason, or fail under
-STREAMMERGE_REQUIRE_SERVERS=1.
+A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server`, `ministack_server` are the
+single ones. `bucket` and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason,
+or fail under STREAMMERGE_REQUIRE_SERVERS=1.
 """
 
 import contextlib
+import functools
 import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -20,6 +22,7 @@ from servers import Server, Unavailable, connect
 from servers.ceph import CephServer
 from servers.ceph import ceph as ceph_cluster
 from servers.ceph_root import is_unpacked
+from servers.ministack import ministack
 from servers.moto import moto
 from streammerge.demo.server import seaweedfs
 
@@ -27,8 +30,16 @@ settings.register_profile("noisy", deadline=None)  # machines that run tests are
 settings.load_profile("noisy")
 
 _S = TypeVar("_S")
-_FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server"}
+_FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server", "ministack": "ministack_server"}
 _FIRST_CEPH_TIMEOUT = 900
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model_of_s3() -> Iterator[None]:
+    """Botocore reads its model of S3 once, and not for every session: that is half of what a store costs to open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,6 +88,12 @@ def ceph() -> Iterator[CephServer]:
 def moto_server() -> Iterator[Server]:
     """moto: needs nothing, checks no signature."""
     yield from _on_demand(moto)
+
+
+@pytest.fixture(scope="session")
+def ministack_server() -> Iterator[Server]:
+    """MiniStack: another implementation that lists in byte order."""
+    yield from _on_demand(ministack)
 
 
 @pytest.fixture(scope="session")

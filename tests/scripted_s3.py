@@ -12,7 +12,7 @@ from stub_s3 import Answer, Asked, refusal
 
 _EARLY, _NOW = "2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"
 _OPERATIONS = {
-    "GET": (("list-type", "list"), ("tagging", "tagging")),
+    "GET": (("list-type", "list"), ("tagging", "tagging"), ("", "get")),
     "HEAD": (("", "head"),),
     "POST": (("uploads", "create"), ("uploadId", "complete")),
     "DELETE": (("uploadId", "abort"),),
@@ -42,7 +42,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, by what it asks for: list, tagging, head, create, complete, abort, part or copy."""
+    """A request, by what it asks for: list, tagging, get, head, create, complete, abort, part or copy."""
 
     operation: str
     key: str
@@ -115,6 +115,9 @@ class ScriptedS3:
         modified = email.utils.format_datetime(datetime.fromisoformat(kept.modified), usegmt=True)
         described = {"ETag": f'"{kept.etag}"', "Content-Length": str(kept.size), "Last-Modified": modified}
         return Answer(200, headers={**described, **kept.headers})
+
+    def _get(self, request: Request) -> Answer:
+        return Answer(206, "x") if request.key in self.objects else refusal(404, "NoSuchKey")
 
     def _tagging(self, _: Request) -> Answer:
         return Answer(200, "<Tagging><TagSet></TagSet></Tagging>")

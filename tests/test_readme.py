@@ -15,7 +15,8 @@ from servers import Server, connect
 from streammerge.cli.commands import commands
 from streammerge.core.inspected import InspectionReport, PrefixReport, Together
 
-README = Path(__file__).parent.parent.joinpath("README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = ROOT.joinpath("README.md").read_text("utf-8")
 
 
 def block(name: str) -> str:
@@ -91,8 +92,10 @@ def test_the_pages(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> No
     put_all(client, emptied_bucket(client, "bucket"), {"photos/p1/a.jpg": b"x", "faces_only/p1_face.png": b"y"})
     run(["bash", "-euc", block("page")], shell, tmp_path)
     titles = [re.findall("<title>(.*)</title>", tmp_path.joinpath(f"{name}.html").read_text("utf-8"))
-              for name in ("before", "plan", "merge")]  # fmt: skip
-    assert titles == [["Inspection: 4 warnings"], ["Merge plan: nothing copied yet"], ["Merge: complete"]]
+              for name in ("before", "plan", "merge", "verify")]  # fmt: skip
+    assert [title for (title,) in titles] == [
+        "Inspection: 4 warnings", "Merge plan: nothing copied yet", "Merge: complete", "Verification: exactly the plan"
+    ]  # fmt: skip
     client.close()
 
 
@@ -120,12 +123,24 @@ def test_every_field_of_an_inspection_is_listed() -> None:
 
 def test_the_blocks_of_commands_install_what_they_need() -> None:
     """The demo and the tests are set up with extras that exist."""
-    project = Path(__file__).parent.parent.joinpath("pyproject.toml").read_text("utf-8")
+    project = ROOT.joinpath("pyproject.toml").read_text("utf-8")
     for name in ("demo", "tests"):
         extras = re.search(r"'\.\[(.*?)\]'", block(name))
         assert extras
         for extra in extras[1].split(","):
             assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
+
+
+def test_what_makes_tests_larger_is_read_by_them() -> None:
+    """The tests that are named read the variables that are set for them."""
+    lines = block("full size").splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        *settings, _, path = line.split(" ")
+        found = ROOT / path
+        text = "".join(file.read_text("utf-8") for file in (found.glob("*.py") if found.is_dir() else [found]))
+        for setting in settings:
+            assert f'environ.get("{setting.partition("=")[0]}"' in text, setting
 
 
 def test_every_row_of_trouble_names_a_test() -> None:

@@ -9,9 +9,8 @@ import traceback
 import click
 
 from streammerge.cli.commands import commands
-from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, INTERRUPTED, TERMINATED, TerminatedError, exit_code
+from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, STOPPING, ending
 from streammerge.colours import coloured
-from streammerge.errors import StreamMergeError
 
 
 def main() -> int:
@@ -28,11 +27,8 @@ def main() -> int:
         return BAD_USAGE
     except click.ClickException as error:
         return _failed(error.format_message(), error.exit_code)
-    except StreamMergeError as error:
-        return _failed(str(error), exit_code(error))
-    except (KeyboardInterrupt, click.Abort, TerminatedError) as error:
-        code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
-        return _failed("interrupted. What was done stays; run the same command again to go on", code)
+    except STOPPING as error:
+        return _failed(*ending(error))
     except Exception:  # noqa: BLE001 - the last resort
         traceback.print_exc()
         return _failed("that is a bug in streammerge. Please report it, with the lines above", FAILED)

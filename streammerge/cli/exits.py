@@ -14,6 +14,7 @@ from collections.abc import Coroutine
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
+import click
 import uvloop
 
 from streammerge.errors import IncompleteError, StreamMergeError, UsageError
@@ -26,11 +27,17 @@ class TerminatedError(BaseException):
     """SIGTERM has stopped the run."""
 
 
-def exit_code(error: StreamMergeError) -> int:
-    """The exit code that an error stands for."""
+STOPPING = (StreamMergeError, KeyboardInterrupt, click.Abort, TerminatedError)  # whatever stops a run but a bug
+
+
+def ending(error: BaseException) -> tuple[str, int]:
+    """What to say of one of STOPPING, and the exit code that it stands for."""
+    if not isinstance(error, StreamMergeError):
+        code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
+        return "interrupted. What was done stays; run the same command again to go on", code
     if isinstance(error, UsageError):
-        return BAD_USAGE
-    return INCOMPLETE if isinstance(error, IncompleteError) else FAILED
+        return str(error), BAD_USAGE
+    return str(error), INCOMPLETE if isinstance(error, IncompleteError) else FAILED
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from streammerge.cli.typed import command_line
 from streammerge.errors import UsageError
 
 
@@ -23,7 +24,7 @@ def write_page(path: Path | None, report: Any) -> None:
     if path is not None:
         from streammerge.page import render_page  # noqa: PLC0415 - --help need not load it
 
-        write_file(path, render_page(report))
+        write_file(path, render_page(report, command=command_line()))
 
 
 def check_writable(path: Path | None, inputs: Sequence[str] = ()) -> None:

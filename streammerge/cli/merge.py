@@ -1,6 +1,7 @@
 """The verbs `merge` and `plan` as commands."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import click
 
 import streammerge
 from streammerge.cli.asking import confirm_of
-from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, ending, run
 from streammerge.cli.files import check_writable, write_file, write_page
 from streammerge.cli.options import (
     job_of,
@@ -20,16 +21,31 @@ from streammerge.cli.options import (
     with_page,
 )
 from streammerge.cli.showing import show
+from streammerge.cli.typed import command_to_go_on
 from streammerge.cli.verbs import Verb
+from streammerge.colours import coloured
 from streammerge.core.cost import parse_prices
-from streammerge.core.rendering import human_bytes, render
+from streammerge.core.rendering import human_bytes, render, so_far
 from streammerge.core.report import Report
+from streammerge.errors import StreamMergeError
 
 
 def _say(report: Report, given: dict[str, Any], *more: str) -> int:
     show(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
+
+
+def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
+    message, code = ending(error)
+    print(coloured(f"streammerge: {message}\n{so_far(report)}", sys.stderr), file=sys.stderr)
+    try:
+        if given["as_json"]:
+            show(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
+        write_page(given["html"], report)
+    except StreamMergeError as unwritten:
+        print(f"streammerge: {unwritten}", file=sys.stderr)  # what stopped the run matters more
+    return code
 
 
 @click.command(cls=Verb)
@@ -55,11 +71,27 @@ def merge(**given: Any) -> int:
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
     check_writable(given["html"], given["sources"])
-    with progress_of(given, copying=True) as progress:
-        confirm = confirm_of(prune=given["prune"], yes=given["yes"], progress=progress)
-        files = {name: given[name] for name in ("classes", "manifest")}
-        place = journal_of(given, job)
-        report = run(streammerge.merge(job, options, progress=progress, journal=place, confirm_prune=confirm, **files))
+    partial: list[Report] = []
+    try:
+        with progress_of(given, copying=True) as progress:
+            place = journal_of(given, job)
+            report = run(
+                streammerge.merge(
+                    job,
+                    options,
+                    progress=progress,
+                    journal=place,
+                    command=command_to_go_on(),
+                    classes=given["classes"],
+                    manifest=given["manifest"],
+                    confirm_prune=confirm_of(prune=given["prune"], yes=given["yes"], progress=progress),
+                    stopped=partial.append,
+                )
+            )
+    except STOPPING as error:
+        if not partial:
+            raise
+        return _say_stopped(partial[0], error, given)
     return _say(report, given, *_of_journal(place))  # after the bars have gone
 
 

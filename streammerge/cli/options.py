@@ -88,6 +88,7 @@ _S3_OPTIONS = (
     click.option(
         "--timeout", type=float, metavar="S", default=60.0, show_default=True, help="Seconds for one request.",
     ),
+    click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
 )  # fmt: skip
 _COPY_OPTIONS = (
     click.option(
@@ -104,7 +105,6 @@ _COPY_OPTIONS = (
         "--tags", type=choice(Tags), default="copy", show_default=True,
         help="Whether tags travel with the objects; copying them needs permissions of its own.",
     ),
-    click.option("--requester-pays", is_flag=True, help="You pay for requests, where the owner of a bucket will not."),
     click.option("--bucket-owner", metavar="ACCOUNT", help="Copy only if the destination belongs to this account."),
     click.option(
         "--multipart-threshold", type=int, metavar="B", default=5 * 1024**3, show_default="5 GiB",
@@ -127,7 +127,7 @@ _HANDOFF_OPTIONS = (
     ),
     click.option(
         "--manifest", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-        help="Write key, identity, label, source, size and ETag of every image: FILE.csv, or FILE.parquet.",
+        help="Write key, identity, label, source, size, ETag and path of every image: FILE.csv, or FILE.parquet.",
     ),
 )  # fmt: skip
 

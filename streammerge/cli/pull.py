@@ -22,8 +22,8 @@ from streammerge.errors import UsageError
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--check", type=choice(Check), default="size", show_default=True,
-    help="What proves that a file is right already: its size (and that it is no older than the object), or its MD5, "
-    "for which every file is read.",
+    help="What proves that a file is right already: its size and its object's time, or its MD5, for which "
+    "every file is read.",
 )  # fmt: skip
 @click.option(
     "--recordio", type=choice(RecordIO), default="remove", show_default=True,

@@ -7,7 +7,8 @@ import click
 
 import streammerge
 from streammerge.cli.exits import DIFFERENT, DONE, run
-from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job
+from streammerge.cli.files import check_writable, write_page
+from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
 from streammerge.cli.showing import show
 from streammerge.cli.verbs import Verb
 from streammerge.core.verification_text import render_verification
@@ -23,6 +24,7 @@ def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Liter
 
 @click.command(cls=Verb)
 @with_job
+@with_page
 @click.option(
     "--deep", metavar="N|all", default="0", callback=_read_deep,
     help="Compare the bytes of so many images, or of all, that ETags cannot decide about (multipart, KMS).",
@@ -39,9 +41,11 @@ def verify(**given: Any) -> int:
     2 bad usage or input, 130 / 143 interrupted.
     """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
     job, options = job_of(given), options_of(given)
+    check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:
         found = run(
             streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
         )
     show(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
+    write_page(given["html"], found)
     return DONE if found.exact else DIFFERENT

@@ -7,11 +7,12 @@ from typing import Any
 
 from streammerge.core.keys import printable
 from streammerge.core.records import check_version, from_line, may_have_begun
-from streammerge.core.rendering import human_bytes
+from streammerge.core.rendering import counted, human_bytes
 from streammerge.errors import UsageError
 
 _SHOWN = 5  # failures; the last ones
 _AGAIN = "run the same command again to go on"
+_UNFINISHED = ("incomplete", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Chronicle:
     """What a journal tells.
 
     copied: copies made, in all runs; bytes: of these. failed: copies that were given up, and not made since.
+    command: a line of shell that goes on with the job, as the last run recorded it; empty if it is not known.
     removed: objects that were, or were about to be, removed. damaged: lines that cannot be read.
     last: when the last thing was recorded, in seconds since 1970. held: whether some process writes to it now.
     size: of the journal itself, in bytes.
@@ -50,6 +52,7 @@ class Chronicle:
     size: int = 0
     job: str = ""
     fingerprint: str = ""
+    command: str = ""
     runs: list[RunRecord] = field(default_factory=list)
     copied: int = 0
     bytes: int = 0
@@ -78,6 +81,7 @@ class Chronicle:
         if did == "began":
             check_version(record, self.journal)
             self.job, self.fingerprint = record["job"], record["fingerprint"]
+            self.command = record.get("command", "")
             self.runs.append(RunRecord(record["run"], record["at"]))
         elif did == "copied":
             self.copied += 1
@@ -118,6 +122,7 @@ def render_chronicle(told: Chronicle) -> str:
         f"Journal:  {told.journal} ({human_bytes(told.size)})",
         f"Job:      {told.job or 'not known: the first run ended as it began'}",
         f"State:    {_state(told)}",
+        *([f"To go on: {printable(told.command)}"] if told.command and told.state in _UNFINISHED else []),
         f"Runs:     {len(told.runs):,}",
         *(f"  began {_time(run.began)}, {_end(run)}" for run in told.runs[-_SHOWN:]),
         f"Copied:   {told.copied:,} ({human_bytes(told.bytes)})",
@@ -130,7 +135,9 @@ def render_chronicle(told: Chronicle) -> str:
     if told.removed:
         lines.append(f"Removed:  {told.removed:,} from the destination, outside the plan")
     if told.damaged:
-        lines.append(f"Damaged:  {told.damaged:,} lines cannot be read; what they recorded is looked at anew")
+        lines.append(
+            f"Damaged:  {counted(told.damaged, 'line')} cannot be read; what was recorded there is looked at anew"
+        )
     return "\n".join(lines)
 
 

@@ -45,6 +45,14 @@ class Wanted(NamedTuple):
     modified: str  # ISO 8601
 
     @property
+    def time(self) -> int | None:
+        """When the object was written, in milliseconds since the epoch; None if the server does not say."""
+        try:
+            return round(datetime.fromisoformat(self.modified).timestamp() * 1000)
+        except ValueError:
+            return None
+
+    @property
     def path(self) -> str:
         """Where it goes, and what follows the prefix in its key."""
         return f"{self.identity}/{self.name}"
@@ -63,7 +71,7 @@ class Found(NamedTuple):
     identity: str
     name: str
     size: int  # bytes; -1 of what is no regular file
-    written: float  # seconds since the epoch
+    written: int  # milliseconds since the epoch
 
 
 class Paths:
@@ -137,22 +145,21 @@ def _folders(path: str) -> Iterator[str]:
 def judge(wanted: Wanted, found: Found | None, check: Check) -> Verdict:
     """Whether what is in an image's place is that image: `compare` where only its MD5 will tell.
 
-    A file gets its name when all of it was written and checked, so one of the right size is right unless the object
-    was replaced since: then it is older than the object. `md5` trusts no file.
+    A file gets its name, and the time of its object, when all of it was written and checked. So one of that size and
+    that time is right; at another time it was put there by somebody else, or the object was replaced since, or the
+    file was changed. `md5` trusts no file. Where the ETag is no MD5, a file is right if it is not older than its
+    object.
     """
     if found is None or found.size != wanted.size:
         return "fetch"
-    current = found.written >= _seconds(wanted.modified)
     if is_plain_md5(wanted.etag):
-        return "present" if current and check == "size" else "compare"
-    return "present" if current else "fetch"
+        return "present" if found.written == wanted.time and check == "size" else "compare"
+    return "present" if may_be_current(wanted, found) else "fetch"
 
 
-def _seconds(modified: str) -> float:
-    try:
-        return datetime.fromisoformat(modified).timestamp()
-    except ValueError:
-        return float("inf")  # a server that does not say: no file is newer
+def may_be_current(wanted: Wanted, found: Found) -> bool:
+    """Whether a file is not older than its object; it is taken for older if the server does not say."""
+    return wanted.time is not None and found.written >= wanted.time
 
 
 def lot(identity: str) -> bytes:

@@ -21,7 +21,7 @@ from math import inf
 
 ROUND = 0.05  # seconds: the shortest round; counts of less are mostly noise
 SAMPLE, PATIENCE = 32, 1.0  # answers a round waits for, and for how many seconds
-HOLD = 2.5  # seconds from a bound found to the next probe
+HOLD = 3.0  # seconds from a bound found to the next probe
 SLACK = 0.01  # seconds of starts that may be made up for: event loops wake late
 STRAY, TOLERATED = 2, 0.05  # refusals in a round that mean nothing, share of refusals that may be noise
 EARLY = 16  # refusals in a round, more than 1/8 of it, after which it need not be seen to its end

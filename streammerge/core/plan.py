@@ -67,7 +67,7 @@ class Decision:
     """
 
     identity: Identity
-    sources: int  # how many sources have images of it
+    sources: tuple[int, ...]  # positions of the sources that have images of it
     verdict: str
     named: Named
     copies: list[Copy] = field(default_factory=list)
@@ -80,6 +80,7 @@ class Decision:
     anew: bool = False
 
 
+_TO_THE_SECOND = len("2026-01-01T00:00:00")  # HEAD says no more of a time, LIST may
 KEPT, TOO_FEW, TOO_MANY, NO_SOURCE = "kept", "too few images", "too many images", "no source"
 
 
@@ -95,7 +96,7 @@ def decide(identity: Identity, job: Job, past: Past | None = None) -> Decision:
         duplicates=job.duplicates,
         collisions=job.collisions,
     )
-    sources = sum(1 for images in members if images)
+    sources = tuple([source for source, images in enumerate(members) if images])
     verdict = _verdict(len(named.kept), job)
     if verdict != KEPT:
         return Decision(identity, sources, verdict, named, extra=[image.key for image in existing])
@@ -138,7 +139,7 @@ def is_same(copy: Copy, found: Found, past: Past | None = None) -> bool | None:
     recorded = past.judges(copy, found.etag) if past is not None else None
     if recorded is not None:
         return recorded
-    newer = found.modified >= copy.modified
+    newer = found.modified[:_TO_THE_SECOND] >= copy.modified[:_TO_THE_SECOND]
     if is_plain_md5(copy.etag) and is_plain_md5(found.etag):
         return None if newer else False
     return newer

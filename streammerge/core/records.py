@@ -3,7 +3,8 @@
 Format, version 1. A journal is a sequence of lines, each the CRC-32 of the rest in eight hex digits, a space, and one
 JSON object; lines end with a newline. `did` says what a line is:
 
-    began    version, fingerprint (of the job), job (in words), run (a random name for the run), at
+    began    version, fingerprint (of the job), job (in words), run (a random name for the run), at; command (a line
+             of shell that goes on with the job), only where it is known
     copied   source, key, etag, size, target, at; result: the target's ETag, only where it is not `etag`
     failed   source, key, etag, size, target, at; code, reason (with S3's request id)
     removed  target, at: recorded before it is removed
@@ -64,11 +65,12 @@ def may_have_begun(line: bytes) -> bool:
     )
 
 
-def began(fingerprint: str, job: str, run: str, at: float, *, version: int = VERSION) -> bytes:
-    """The line of the beginning of a run."""
+def began(fingerprint: str, job: str, run: str, at: float, *, command: str = "", version: int = VERSION) -> bytes:
+    """The line of the beginning of a run; `command` goes on with it, if one is known."""
     named = {"fingerprint": fingerprint, "job": job, "run": run}
     texts = ",".join(f'"{name}":{quoted(text)}' for name, text in named.items())
-    return _line(f'"did":"began","version":{version},{texts},"at":{at:.3f}')
+    said = f',"command":{quoted(command)}' if command else ""
+    return _line(f'"did":"began","version":{version},{texts},"at":{at:.3f}{said}')
 
 
 def copied(copy: Copy, source: str, result: str, at: float) -> bytes:

@@ -25,6 +25,21 @@ def render(report: Report) -> str:
     return "\n".join(lines)
 
 
+def so_far(report: Report) -> str:
+    """How far a run came that was stopped before its end, in a line."""
+    images = [
+        f"{report.copied:,} copied ({human_bytes(report.bytes_copied)})",
+        f"{report.already_present:,} already there",
+        f"{report.failed:,} failed",
+        *([f"{report.conflicts:,} in conflict"] if report.conflicts else []),
+        f"{report.not_attempted:,} still to copy",
+    ]
+    settled = (
+        f"{counted(report.identities + report.skipped, 'identity')} with {counted(report.images, 'image')} to keep"
+    )
+    return f"Settled so far: {settled}: {', '.join(images)}"
+
+
 def _headline(report: Report) -> list[str]:
     average = report.images / report.identities if report.identities else 0.0
     lines = [
@@ -83,7 +98,7 @@ def _set_aside(report: Report) -> list[str]:
     lines = []
     left_out = [(report.duplicates, "duplicate"), (report.dropped, "collision")]
     if any(count for count, _ in left_out):
-        lines.append("Left out:      " + ", ".join(_count(count, what) for count, what in left_out if count))
+        lines.append("Left out:      " + ", ".join(counted(count, what) for count, what in left_out if count))
     if report.changed:
         lines.append(f"Decided anew:  {report.changed:,}, their objects had changed since they were listed")
     if report.renamed:
@@ -97,13 +112,15 @@ def _set_aside(report: Report) -> list[str]:
 
 
 def _trouble(report: Report) -> list[str]:
-    lines = [f"Warning:       {warning}" for warning in report.warnings]
+    lines = [f"Stopped:       before its end: {report.stopped}"] if report.stopped is not None else []
+    lines += [f"Warning:       {warning}" for warning in report.warnings]
     if report.conflicts:
         lines.append(
-            f"Conflicts:     {_count(report.conflicts, 'planned target')} taken by something else; left alone "
+            f"Conflicts:     {counted(report.conflicts, 'planned target')} taken by something else; left alone "
             "unless you say --if-exists overwrite"
         )
         lines += _examples(report.conflict_examples, report.conflicts)
+        lines.append("  In what each differs, and whether its bytes do, says `streammerge verify --deep all`")
     if report.failures:
         lines.append("Failures:")
         lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN]]
@@ -132,8 +149,11 @@ def _examples(keys: Sequence[str], count: int) -> list[str]:
     return lines if count <= _SHOWN else [*lines, f"  … and {count - _SHOWN:,} more"]
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def counted(count: int, what: str) -> str:
+    """A number of things: `1 identity`, `2 identities`, `1,000 images`."""
+    if count == 1:
+        return f"1 {what}"
+    return f"{count:,} {what[:-1]}ies" if what.endswith("y") else f"{count:,} {what}s"
 
 
 def _prices(as_of: str) -> str:

@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
+from streammerge.core.histogram import CAP
 from streammerge.core.join import EXAMPLES
 from streammerge.core.keys import is_plain_md5
 from streammerge.core.plan import Conflict, Copy, Decision, Found, Past
 from streammerge.core.report import SourceReport
 
+MISSING = "missing"  # the reason of a difference without an object
 ETAG, JOURNAL, BYTES, UNPROVEN = "etag", "journal", "bytes", "unproven"  # what speaks for an image that is right
 SIZE, MD5, RECORD, OLDER = "other size", "other MD5", "not what the journal recorded", "older than its source"
 CONTENT, CHANGED = "other bytes", "changed while it was compared"  # found by comparing alone
@@ -49,17 +51,23 @@ class Difference:
 class Verification:
     """The outcome of a verification. Counts are of images unless the name says otherwise.
 
-    images = right + missing + different: what the plan wants at the destination.
+    images = right + missing + different: what the plan wants at the destination. skipped_too_few, skipped_too_many:
+    identities that it does not want, being below --min-images or above --max-images.
     right = proven + unproven: unproven ones have the right size and are not older than their source, no more is known.
     proven: by what (`etag`, `journal`, `bytes`). different_reasons, extra_reasons: the counts by reason.
     extra: objects at the destination that the plan does not want there; recordio: those that a trainer would read
     instead of the folders.
+    images_per_identity: identities by how many of their planned images lie at the destination, right or not; 1000
+    stands for that and more, and those without any are left away.
     compared: whose bytes were compared; bytes_read: on both sides. unreadable: that were to be compared, and could not.
-    differences, extra_examples: some of them, by reason. requests: what was sent to S3, by kind, retries included.
+    differences, extra_examples: some of them, by reason. rules: the job's, by name. warnings: what looks odd about a
+    source. requests: what was sent to S3, by kind, retries included.
     """
 
     destination: str
     identities: int
+    skipped_too_few: int
+    skipped_too_many: int
     images: int
     bytes: int
     right: int
@@ -77,7 +85,10 @@ class Verification:
     differences: list[Difference]
     unreadable_examples: dict[str, str]  # why, by target
     extra_examples: dict[str, list[str]]
+    images_per_identity: dict[int, int]
     sources: list[SourceReport]
+    rules: dict[str, Any]
+    warnings: list[str]
     requests: dict[str, int]
     seconds: float
 
@@ -101,14 +112,17 @@ class Findings:
     compared: int = 0
     bytes_read: int = 0
     unreadable: int = 0
+    images_per_identity: Counter[int] = field(default_factory=Counter)
     differences: dict[str, list[Difference]] = field(default_factory=dict)
     unreadable_examples: dict[str, str] = field(default_factory=dict)
 
     def decided(self, decision: Decision) -> Iterator[Doubt]:
         """Take in what was decided about an identity; hands over what ETags cannot decide."""
+        if found := len(decision.present) + len(decision.conflicts):
+            self.images_per_identity[min(found, CAP)] += 1
         for copy in decision.copies:
             self.missing += 1
-            self._example("missing", copy, None)
+            self._example(MISSING, copy, None)
         there = {image.key: image for image in decision.identity.members[-1]}
         for copy in decision.present:
             yield from self._found(copy, there[copy.target], self._proof(copy, there[copy.target]))

@@ -3,11 +3,11 @@
 from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
 from streammerge.core.rendering import describe_sources, human_bytes, human_time
-from streammerge.core.verification import BYTES, ETAG, JOURNAL, Verification
+from streammerge.core.verification import BYTES, ETAG, JOURNAL, MISSING, Verification
 
 _RULE = "=" * 60
 _SHOWN = 3  # examples; the JSON has more
-_BY = {ETAG: "ETag", JOURNAL: "journal", BYTES: "SHA-256 of the bytes"}
+PROVEN_BY = {ETAG: "ETag", JOURNAL: "journal", BYTES: "SHA-256 of the bytes"}
 
 
 def render_verification(found: Verification) -> str:
@@ -19,7 +19,7 @@ def render_verification(found: Verification) -> str:
         f"Destination:   {found.destination}",
         f"Planned:       {found.images:,} images of {found.identities:,} identities ({human_bytes(found.bytes)})",
         f"Right:         {found.right:,}",
-        *(f"  {count:,} proven by {_BY[proof]}" for proof, count in found.proven.items()),
+        *(f"  {count:,} proven by {PROVEN_BY[proof]}" for proof, count in found.proven.items()),
     ]
     if found.unproven:
         lines.append(
@@ -30,7 +30,7 @@ def render_verification(found: Verification) -> str:
     for difference in found.differences:
         examples.setdefault(difference.reason, []).append(difference.target)
     lines.append(f"Missing:       {found.missing:,}")
-    lines += [f"  {printable(target)}" for target in examples.get("missing", [])[:_SHOWN]]
+    lines += [f"  {printable(target)}" for target in examples.get(MISSING, [])[:_SHOWN]]
     lines.append(f"Different:     {found.different:,}")
     lines += describe(found.different_reasons, examples)
     lines.append(f"Extra:         {found.extra:,} at the destination outside the plan")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streammerge.core.histogram import bars
 from streammerge.core.keys import printable
 
 
@@ -88,12 +87,11 @@ class Figures:
             value = value[step]
         return Number(path, value, form(value))
 
+    def each(self, name: str) -> list[tuple[str, Number]]:
+        """All numbers that stand there, with their names."""
+        return [(each, self(name, each)) for each in self._report[name]]
+
 
 def key(text: str) -> Key:
     """A key with whatever would hide or reorder text escaped."""
     return Key(printable(text))
-
-
-def histogram(identities_by_images: dict[int, int]) -> Chart:
-    """Identities by their number of images."""
-    return Chart("Identities by number of images", [(bar.label, bar.identities) for bar in bars(identities_by_images)])

@@ -13,13 +13,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from streammerge.page.content import Chart, Content
+from streammerge.page.origin import Origin
 
 _WIDTH, _BAR, _LINE, _FRAME = 640, 30, 230, 90  # pixels: of a chart, a bar, a line's height, what goes around
 _CROP = 24  # pixels of leather's margin that are cut off; not at the right, where the last label stands
 _SIZE = re.compile(r'<svg width="\d+" height="\d+"')
 
 
-def draw(content: Content) -> str:
+def draw(content: Content, origin: Origin) -> str:
     """The page as HTML."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -30,7 +31,7 @@ def draw(content: Content) -> str:
     )
     environment.filters["chart"] = _chart
     environment.filters["path"] = json.dumps
-    return environment.get_template("page.html.j2").render(content=content)
+    return environment.get_template("page.html.j2").render(content=content, origin=origin)
 
 
 def _chart(chart: Chart) -> Markup:

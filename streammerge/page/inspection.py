@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from streammerge.core.inspected import InspectionReport, NoiseReport, PrefixReport
 from streammerge.core.rendering import human_bytes
-from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, histogram, key
+from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
+from streammerge.page.parts import histogram
 
 
 def inspection_content(report: InspectionReport) -> Content:
@@ -62,7 +63,7 @@ def _prefix(number: int, prefix: PrefixReport, figures: Figures) -> Section:
             ("in no folder", fact("loose")),
             ("without a byte", fact("zero_byte_images")),
         ],
-        charts=[histogram(prefix.images_per_identity)] if prefix.images_per_identity else [],
+        charts=histogram(prefix.images_per_identity),
         tables=list(_left_out(number, prefix, figures)),
         notes=[f"RecordIO at the root: {key(name).text}" for name in prefix.recordio],
     )

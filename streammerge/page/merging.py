@@ -1,49 +1,41 @@
 """The content of the page of a merge or a plan."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 
-from streammerge.core.keys import printable
 from streammerge.core.rendering import human_bytes, human_time
-from streammerge.core.report import Report
-from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, histogram, key
+from streammerge.core.report import INTERRUPTED, Report
+from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
+from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
+
+_STOPPED = "This run was stopped before its end, and the numbers are what it had come to by then: "
 
 
 def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    warnings = list(report.warnings)
-    if report.recordio:
-        names = ", ".join(printable(name.rpartition("/")[2]) for name in report.recordio)
-        warnings.append(f"{names} at the destination: a trainer would read RecordIO files instead of the folders")
+    stopped = [f"{_STOPPED}{report.stopped}"] if report.stopped is not None else []
+    warnings = [*stopped, *report.warnings, *recordio(report.recordio)]
     sections = [
         Section("In all", facts=_headline(report, figures)),
-        Section(
-            "From where", facts=[("Into", key(report.destination)), *_rules(report)], tables=[_sources(report, figures)]
-        ),
-        Section(
-            "Images of an identity",
-            charts=[histogram(report.images_per_identity)] if report.images_per_identity else [],
-        ),
+        from_where(report.destination, report.rules, report.sources, figures),
+        Section("Images of an identity", charts=histogram(report.images_per_identity)),
         _overlap(report, figures),
         _left_out(report, figures),
         Section("Copies over time", charts=_throughput(report)),
         _failures(report, figures),
         Section(
-            "Conflicts", tables=_keys("Planned keys that hold something else, left alone", report.conflict_examples)
+            "Conflicts", tables=listed("Planned keys that hold something else, left alone", report.conflict_examples)
         ),
-        Section("At the destination, outside the plan", tables=_keys("Left alone, such as", report.extra_examples)),
-        Section("Requests to S3", facts=[(kind, figures("requests", kind)) for kind in sorted(report.requests)]),
+        Section("At the destination, outside the plan", tables=listed("Left alone, such as", report.extra_examples)),
+        Section("Requests to S3", facts=sorted(figures.each("requests"))),
     ]
     verdict = "complete" if report.complete else "incomplete"
     if report.command == "plan":
         verdict = "nothing copied yet" if report.complete else "would be incomplete"
+    if report.stopped == INTERRUPTED:
+        verdict = INTERRUPTED
     return Content(title, verdict, report.complete, warnings, sections)
-
-
-def _rules(report: Report) -> list[tuple[str, Cell]]:
-    return [(name.replace("_", "-"), key(str(rule))) for name, rule in report.rules.items() if rule is not None]
 
 
 def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
@@ -58,7 +50,6 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
             ("copied", figures("copied")),
             ("copied, in size", figures("bytes_copied", form=human_bytes)),
             ("failed", figures("failed")),
-            ("time", figures("seconds", form=human_time)),
         ]
     else:
         facts += [
@@ -70,23 +61,11 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
     return [*facts, ("conflicts", figures("conflicts")), ("outside the plan", figures("extra"))]
 
 
-def _sources(report: Report, figures: Figures) -> Table:
-    return Table(
-        ["Source", "Prefix", "Layout", "Objects", "Images"],
-        [
-            [
-                source.name,
-                key(source.url),
-                key(source.layout),
-                figures("sources", number, "objects"),
-                figures("sources", number, "images"),
-            ]
-            for number, source in enumerate(report.sources)
-        ],
-    )
-
-
 def _overlap(report: Report, figures: Figures) -> Section:
+    pairs: list[list[Cell]] = [
+        [f"{pair.one}, {pair.other}", figures("overlaps", number, "identities")]
+        for number, pair in enumerate(report.overlaps)
+    ]
     return Section(
         "Overlap of the sources",
         facts=[
@@ -96,15 +75,11 @@ def _overlap(report: Report, figures: Figures) -> Section:
             ("renamed, their name being taken", figures("renamed")),
         ],
         charts=[Chart("Identities kept", [("single source", report.single_source), ("several", report.multi_source)])],
+        tables=[Table(["In both", "Identities kept"], pairs)] if pairs else [],
     )
 
 
 def _left_out(report: Report, figures: Figures) -> Section:
-    rows: list[list[Cell]] = [
-        [source.name, reason, figures("sources", number, "ignored", reason), key(source.examples[reason][0])]
-        for number, source in enumerate(report.sources)
-        for reason in source.ignored
-    ]
     return Section(
         "Left out",
         facts=[
@@ -113,7 +88,7 @@ def _left_out(report: Report, figures: Figures) -> Section:
             ("duplicate images", figures("duplicates")),
             ("images dropped in collisions", figures("dropped")),
         ],
-        tables=[Table(["Source", "Ignored", "Objects", "Such as"], rows)] if rows else [],
+        tables=ignored(report.sources, figures),
     )
 
 
@@ -136,7 +111,3 @@ def _failures(report: Report, figures: Figures) -> Section:
         tables=[Table(["Key", "Code", "Why"], [[key(f.key), key(f.code), key(f.reason)] for f in report.failures])],
         notes=["Nothing of what was done is lost: run the same command again to try the rest."],
     )
-
-
-def _keys(head: str, keys: Sequence[str]) -> list[Table]:
-    return [Table([head], [[key(name)] for name in keys])] if keys else []

@@ -5,9 +5,11 @@ from typing import Any
 
 from streammerge.core.inspected import InspectionReport
 from streammerge.core.report import Report
+from streammerge.core.verification import Verification
 from streammerge.page.content import Content
 from streammerge.page.inspection import inspection_content
 from streammerge.page.merging import merging_content
+from streammerge.page.verifying import verification_content
 
 
 @singledispatch
@@ -18,3 +20,4 @@ def content_of(report: Any) -> Content:
 
 content_of.register(InspectionReport, inspection_content)
 content_of.register(Report, merging_content)
+content_of.register(Verification, verification_content)

@@ -7,6 +7,7 @@ input shows: no bucket, no access, wrong region, no credentials, nobody answerin
 """
 
 import asyncio
+import logging
 import re
 import ssl
 import time
@@ -37,6 +38,7 @@ from streammerge.s3.sessions import BoundedSession
 from streammerge.s3.signing import Credentials, sign
 from streammerge.s3.wire import Wire
 
+_log = logging.getLogger(__name__)
 # Kinds of request as they are priced; what is not here is rare
 _KINDS = {
     "ListObjectsV2": "list",
@@ -100,6 +102,7 @@ class Connection:
     wire: Wire
     addresses: dict[str, Address] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)  # sent so far, by kind
+    unconditional: set[str] = field(default_factory=set)  # operations on which the server does not know If-None-Match
     clock_offset: float = 0.0  # seconds that the server is ahead of us
     _provider: Any = None
     _credentials: Credentials | None = None
@@ -137,6 +140,16 @@ class Connection:
         )
         self.requests[kind] += 1
 
+    def without_condition(self, operation: str) -> None:
+        """Note that the server does not know If-None-Match on an operation; it is said once."""
+        if operation not in self.unconditional:
+            self.unconditional.add(operation)
+            _log.warning(
+                "This server does not know If-None-Match on %s: what somebody else writes to the destination during "
+                "this run may be overwritten",
+                operation,
+            )
+
     def patience(self, size: int) -> float:
         """The seconds allowed for a request that has S3 copy so many bytes."""
         return self.options.timeout + size / _SLOWEST
@@ -170,6 +183,11 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
             raise UsageError(
                 "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
                 "or give the instance a role"
+            )
+        if "@" in urlsplit(client.meta.endpoint_url).netloc:
+            raise UsageError(
+                "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
+                "not take: leave it out. Keys come from the environment, a profile or a role"
             )
         trust = _trust(core.get_config_variable("ca_bundle"))
         async with aclosing(Wire(trust, options.timeout)) as wire:

@@ -10,6 +10,7 @@ import hashlib
 import http
 import logging
 import math
+import shlex
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -17,12 +18,14 @@ from streammerge.core.keys import Location, is_plain_md5, printable
 from streammerge.core.plan import Copy
 from streammerge.errors import ChangedError, ObjectError, StreamMergeError, TransientError, unwrap
 from streammerge.s3.connection import Connection, rare
+from streammerge.s3.head import head_object
 from streammerge.s3.retry import Retries, persist
 from streammerge.s3.signing import encode_query
 
 _log = logging.getLogger(__name__)
 _MAX_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _PARTS_AT_ONCE = 8
+_COMPLETE = "CompleteMultipartUpload"
 _ABORTS = Retries(attempts=4, base=0.2, cap=2.0)
 _TRAVELS = (
     "CacheControl",
@@ -39,6 +42,7 @@ class MultipartCopy:
     """One object on its way. `run` copies it and raises as S3Store.copy does."""
 
     def __init__(self, connection: Connection, copy: Copy, source: Location, destination: Location) -> None:
+        self._connection = connection
         self._client = connection.client
         self._options = connection.options
         self._retries = Retries(connection.options.attempts)
@@ -82,7 +86,8 @@ class MultipartCopy:
 
     async def _look(self) -> dict[str, Any]:
         """What a HEAD says of the source. Raises ChangedError where it is no longer what was listed."""
-        head = await self._call(self._client.head_object(**self._source, IfMatch=self._etag, **self._options.payer))
+        asked = {**self._source, "IfMatch": self._etag, **self._options.payer}
+        head = await head_object(self._connection, self._what, **asked)
         if self._said(head, "ETag", "a look at its source").strip('"') != self._etag.strip('"'):
             raise ChangedError(f"{self._what}: it changed after it was listed", code="ETagMismatch")
         return head
@@ -129,21 +134,32 @@ class MultipartCopy:
         return {"ETag": etag, "PartNumber": number}
 
     async def _complete(self, upload: dict[str, str], parts: list[dict[str, Any]]) -> str:
-        absent = {} if self._replaces else {"IfNoneMatch": "*"}
-
-        async def complete() -> str:
-            asked = {**upload, "MultipartUpload": {"Parts": parts}, **absent, **self._options.payer}
-            answer = await self._call(self._client.complete_multipart_upload(**asked))
-            return self._said(answer, "ETag", "its end").strip('"')
-
+        asked = {**upload, "MultipartUpload": {"Parts": parts}, **self._options.payer}
         try:
-            return await persist(complete, self._retries)
+            return await persist(lambda: self._put_together(asked), self._retries)
         except ObjectError as error:
             # an upload that is gone was completed by an earlier try whose answer was lost, or aborted by someone
             made = await self._made_of(parts) if error.code in ("NoSuchUpload", "PreconditionFailed") else None
             if made is None:
                 raise
             return made
+
+    async def _put_together(self, asked: dict[str, Any]) -> str:
+        """Complete an upload; only where nothing is at the target, as far as the server knows of such conditions."""
+        if self._replaces or _COMPLETE in self._connection.unconditional:
+            return await self._put_together_anyway(asked)
+        try:
+            return await self._put_together_anyway({**asked, "IfNoneMatch": "*"})
+        except ObjectError as error:
+            if error.status != http.HTTPStatus.NOT_IMPLEMENTED:
+                raise
+        etag = await self._put_together_anyway(asked)
+        self._connection.without_condition(_COMPLETE)  # it was that, and nothing else
+        return etag
+
+    async def _put_together_anyway(self, asked: dict[str, Any]) -> str:
+        answer = await self._call(self._client.complete_multipart_upload(**asked))
+        return self._said(answer, "ETag", "its end").strip('"')
 
     async def _made_of(self, parts: list[dict[str, Any]]) -> str | None:
         """The target's ETag if it is what these parts make: the MD5 of theirs, so an older object is none."""
@@ -176,4 +192,10 @@ class MultipartCopy:
             await persist(abort, _ABORTS)
         except StreamMergeError as error:
             if not isinstance(error, ObjectError) or error.code != "NoSuchUpload":
-                _log.warning("%s; its parts are still stored and paid for: abort upload %s", error, upload)
+                _log.warning("%s; its parts are still stored, and paid for. To remove them: %s", error, _remedy(upload))
+
+
+def _remedy(upload: dict[str, str]) -> str:
+    where = {"bucket": upload["Bucket"], "key": upload["Key"], "upload-id": upload["UploadId"]}
+    options = " ".join(f"--{name} {shlex.quote(printable(value))}" for name, value in where.items())
+    return f"aws s3api abort-multipart-upload {options} (which needs s3:AbortMultipartUpload)"

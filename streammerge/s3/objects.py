@@ -9,6 +9,7 @@ from streammerge.core.keys import Listed, Location, printable
 from streammerge.errors import ChangedError, ObjectError, StreamMergeError, TransientError
 from streammerge.s3 import failures
 from streammerge.s3.connection import Connection, rare
+from streammerge.s3.head import head_object
 from streammerge.s3.retry import Retries, persist
 
 NOT_MD5 = ("aws:kms", "aws:kms:dsse")  # encryption under which an ETag is no MD5
@@ -28,20 +29,24 @@ class Objects:
     """Single objects of any bucket."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._client = connection.client
         self._limit = connection.options.timeout
         self._retries = Retries(connection.options.attempts)
         self._payer = connection.options.payer
 
     async def head(self, bucket: str, key: str) -> Head | None:
-        """What is there; None if nothing is.
+        """What is there; None if nothing is. Tried again as it deserves.
 
         Raises ObjectError (DeniedError where it may not be looked at), TransientError, RunError.
         """
+        return await persist(lambda: self.look(bucket, key), self._retries)
+
+    async def look(self, bucket: str, key: str) -> Head | None:
+        """The same in one try, for whoever owns the retries."""
         try:
-            head = await self._call(
-                f"HEAD {printable(key)!r}", lambda: self._client.head_object(Bucket=bucket, Key=key, **self._payer)
-            )
+            what = f"HEAD {printable(key)!r}"
+            head = await head_object(self._connection, what, Bucket=bucket, Key=key, **self._payer)
         except ChangedError as error:
             if error.status == _NOT_FOUND:
                 return None

@@ -6,6 +6,7 @@ from typing import Literal
 
 from streammerge.errors import UsageError
 
+READ_WHOLE = 256 * 1024  # bytes of an object that GET reads at once; it is there in the time for one request
 ListingOrder = Literal["auto", "sorted", "any"]
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 Acl = Literal["private", "bucket-owner-full-control", "bucket-owner-read", "authenticated-read", "public-read"]
@@ -61,6 +62,11 @@ class Options:
     def payer(self) -> dict[str, str]:
         """What every request of botocore's says of who pays."""
         return {"RequestPayer": "requester"} if self.requester_pays else {}
+
+    @property
+    def payer_headers(self) -> Mapping[str, str]:
+        """The same as headers."""
+        return {"x-amz-request-payer": "requester"} if self.requester_pays else {}
 
     @property
     def created(self) -> dict[str, str]:

@@ -24,28 +24,31 @@ def never_send_twice(session: aiohttp.ClientSession) -> aiohttp.ClientSession:
     return session
 
 
-async def read_whole(response: aiohttp.ClientResponse) -> bytes:
-    """The body of an answer. Raises UnfitError, and what aiohttp raises."""
+async def read_whole(response: aiohttp.ClientResponse, longest: int = LONGEST) -> bytes:
+    """The body of an answer, of at most so many bytes. Raises UnfitError, and what aiohttp raises."""
     if response.method == "HEAD":
         return await response.read()
     try:
-        return await read_bounded(response.content, response.content_length)
+        return await read_bounded(response.content, response.content_length, longest)
     except BaseException:
         response.close()
         raise
 
 
-async def read_bounded(content: aiohttp.StreamReader, announced: int | None) -> bytes:
-    """A body whose length, in bytes, was announced or not. Raises UnfitError, and what aiohttp raises."""
-    if announced is not None and announced <= LONGEST:
+async def read_bounded(content: aiohttp.StreamReader, announced: int | None, longest: int = LONGEST) -> bytes:
+    """A body of at most so many bytes, whose length was announced or not. Raises UnfitError, and what aiohttp raises.
+
+    announced, longest: bytes.
+    """
+    if announced is not None and announced <= longest:
         return await content.read()  # aiohttp takes no more than was announced
     body = bytearray()
-    while (announced or 0) <= LONGEST and len(body) <= LONGEST:
+    while (announced or 0) <= longest and len(body) <= longest:
         piece = await content.readany()
         if not piece:
             return bytes(body)
         body += piece
-    raise UnfitError(f"the answer has more than {LONGEST:,} bytes, and so is none of S3's")
+    raise UnfitError(f"the answer has more than {longest:,} bytes, and so is none of S3's")
 
 
 class _Read:

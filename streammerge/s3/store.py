@@ -6,13 +6,13 @@ whoever calls owns the retries.
 """
 
 import contextlib
-import email.utils
-import time
+import http
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
+from streammerge.core.trail import Trail
 from streammerge.errors import (
     ChangedError,
     DeniedError,
@@ -23,20 +23,20 @@ from streammerge.errors import (
     TransientError,
     UsageError,
 )
-from streammerge.s3 import failures
-from streammerge.s3.connection import Address, Connection, connect, first_page, rare
-from streammerge.s3.download import Write, download
+from streammerge.s3.clock import keep_time
+from streammerge.s3.connection import Connection, connect, first_page, rare
+from streammerge.s3.download import Write, download, stream
 from streammerge.s3.multipart import MultipartCopy
 from streammerge.s3.objects import NOT_MD5, Objects
 from streammerge.s3.options import Options
-from streammerge.s3.parsing import parse_copy, parse_error, parse_page
+from streammerge.s3.parsing import parse_copy, parse_page
 from streammerge.s3.retry import Retries, persist
+from streammerge.s3.sending import from_body, send
 from streammerge.s3.signing import encode_path, encode_query
-from streammerge.s3.wire import FAILED, Answer
 
 _OK, _PRECONDITION_FAILED = 200, 412
 _PROBES, _PROBE_LIMIT = Retries(attempts=3, base=0.2, cap=2.0), 10.0  # seconds; a user is waiting
-_NOT_IMPLEMENTED = 501
+_COPY_OBJECT = "CopyObject"
 _ENCRYPTION = "x-amz-server-side-encryption"
 _LARGE = 64 * 1024**2  # bytes that take so long to copy that the time allowed must grow with them
 
@@ -49,7 +49,6 @@ class S3Store:
         self.options = connection.options
         self.objects = Objects(connection)
         self._copy_headers = connection.options.copy_headers
-        self._may_condition = True  # whether the server knows If-None-Match on a copy
 
     @property
     def requests(self) -> Counter[str]:
@@ -107,9 +106,11 @@ class S3Store:
             query["start-after"] = after
         address = self._connection.addresses[location.bucket]
         what = f"LIST {location}"
-        headers = {"x-amz-request-payer": "requester"} if self.options.requester_pays else {}
+        headers = dict(self.options.payer_headers)
         path = address.path or "/"
-        answer = await self._send("GET", address, path, encode_query(query), headers, kind="list", what=what)
+        answer = await send(
+            self._connection, "GET", address, path, headers, kind="list", what=what, query=encode_query(query)
+        )
         page = parse_page(answer.body, what)
         for listed in page.objects:
             if not listed.key.startswith(location.prefix):
@@ -122,6 +123,7 @@ class S3Store:
         Raises as `list_page` does, after the usual tries.
         """
         retries = Retries(self.options.attempts)
+        trail = Trail()
         found: list[Listed] = []
         token: str | None = None
         while True:
@@ -130,6 +132,7 @@ class S3Store:
             token = page.token
             if token is None:
                 return sorted(found)
+            trail.follow(token, f"LIST {location}")
 
     async def copy(self, copy: Copy, source: Location, destination: Location) -> str:
         """Copy one object server-side, pinned to the ETag that was listed; returns the ETag of the copy.
@@ -160,20 +163,25 @@ class S3Store:
             "x-amz-copy-source-if-match": f'"{copy.etag}"',
             **self._copy_headers,
         }
-        if self._may_condition and not copy.replaces:
+        if not copy.replaces and _COPY_OBJECT not in self._connection.unconditional:
             headers["if-none-match"] = "*"
         path = f"{address.path}/{encode_path(copy.target)}"
         patience = None if copy.size < _LARGE else self._connection.patience(copy.size)
         try:
-            answer = await self._send("PUT", address, path, "", headers, kind="copy", what=what, patience=patience)
+            answer = await send(
+                self._connection, "PUT", address, path, headers, kind="copy", what=what, patience=patience
+            )
         except ObjectError as error:
-            if error.status == _NOT_IMPLEMENTED and "if-none-match" in headers:
-                self._may_condition = False
-                raise TransientError(str(error), code=error.code, status=error.status) from error
-            raise
+            if error.status != http.HTTPStatus.NOT_IMPLEMENTED or "if-none-match" not in headers:
+                raise
+            del headers["if-none-match"], headers["authorization"]
+            answer = await send(
+                self._connection, "PUT", address, path, headers, kind="copy", what=what, patience=patience
+            )
+            self._connection.without_condition(_COPY_OBJECT)  # it was that, and nothing else
         etag = parse_copy(answer.body, what)
         if not etag:
-            raise _from_body(what, _OK, answer.body, answer.headers)
+            raise from_body(what, _OK, answer.body, answer.headers)
         if etag == copy.etag:
             return etag
         comparable = is_plain_md5(etag) and is_plain_md5(copy.etag) and answer.headers.get(_ENCRYPTION) not in NOT_MD5
@@ -185,7 +193,7 @@ class S3Store:
         """A 412 may be about the source or about the target, and not every server says which: look."""
         if error.status == _PRECONDITION_FAILED and not copy.replaces:
             try:
-                found = await self.objects.head(destination.bucket, copy.target)
+                found = await self.objects.look(destination.bucket, copy.target)
             except ChangedError:
                 return
             if found is not None:
@@ -197,13 +205,20 @@ class S3Store:
                     found=found.listed,
                 ) from error
 
-    async def get(self, location: Location, key: str, *, size: int, etag: str, write: Write) -> None:
-        """GET an object as it was listed, and `write` its body piece by piece; what came is checked, as far as it can.
+    async def get(self, location: Location, key: str, *, size: int, etag: str) -> bytes:
+        """GET an object of at most READ_WHOLE bytes as it was listed; what came is checked, as far as it can be.
 
         Raises ChangedError where the object is not what was listed (any more), DeniedError, ObjectError,
-        TransientError, RunError, and what `write` raises.
+        TransientError, RunError.
         """
-        await download(self._connection, location.bucket, key, size=size, etag=etag, write=write, refused=self._refused)
+        return await download(self._connection, location.bucket, key, size=size, etag=etag)
+
+    async def stream(self, location: Location, key: str, *, size: int, etag: str, write: Write) -> None:
+        """The same for an object of any size: `write` its body piece by piece, the last of which proves the others.
+
+        Raises what `get` raises, and what `write` raises.
+        """
+        await stream(self._connection, location.bucket, key, size=size, etag=etag, write=write)
 
     async def _check_encrypted(self, copy: Copy, source: Location, destination: Location) -> None:
         if await self.etags_are_md5(copy, source, destination):
@@ -215,77 +230,25 @@ class S3Store:
             )
 
     async def etags_are_md5(self, copy: Copy, source: Location, destination: Location) -> bool:
-        """Whether the ETags of both objects are MD5s of the content: not with KMS or SSE-C.
+        """Whether the ETags of both objects are MD5s of the content: not with KMS or SSE-C. Looks at each once.
 
         Asked anew for every object, since a bucket may hold both kinds. One that may not be asked is taken to have an
-        MD5: that finds differences where there are none, but never overlooks one.
+        MD5: that finds differences where there are none, but never overlooks one. Raises TransientError, RunError.
         """
         return await self.etag_is_md5(destination, copy.target) and await self.etag_is_md5(source, copy.key)
 
     async def etag_is_md5(self, location: Location, key: str) -> bool:
         """Whether the ETag of one object is an MD5 of its content; as for `etags_are_md5`."""
         try:
-            head = await self.objects.head(location.bucket, key)
+            head = await self.objects.look(location.bucket, key)
         except ObjectError:
             return True
         return head is None or head.etag_is_md5
-
-    async def _send(
-        self,
-        method: str,
-        address: Address,
-        path: str,
-        query: str,
-        headers: dict[str, str],
-        *,
-        kind: str,
-        what: str,
-        patience: float | None = None,
-    ) -> Answer:
-        connection = self._connection
-        await connection.sign(method, address, path, query, headers, kind=kind)
-        try:
-            answer = await connection.wire.send(
-                method,
-                address.root,
-                f"{path}?{query}" if query else path,
-                headers,
-                patience=patience or connection.options.timeout,
-                proxy=address.proxy,
-            )
-        except FAILED as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise TransientError(f"{what}: {reason}", code=type(error).__name__) from error
-        except ObjectError as error:
-            raise ObjectError(f"{what}: {error}", code=error.code) from error
-        if answer.status != _OK:
-            raise self._refused(what, answer.status, answer.body, answer.headers)
-        return answer
-
-    def _refused(self, what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
-        error = _from_body(what, status, body, headers)
-        if isinstance(error, TransientError) and error.code == "RequestTimeTooSkewed":
-            with contextlib.suppress(KeyError, ValueError):  # a server that does not say its time
-                date = email.utils.parsedate_to_datetime(headers["Date"])
-                self._connection.clock_offset = date.timestamp() - time.time()
-        return error
-
-
-def _from_body(what: str, status: int, body: bytes, headers: Mapping[str, str]) -> StreamMergeError:
-    fields = parse_error(body)
-    if status == _OK:  # an error after the status line was sent, or a body that is no result
-        status = 500
-    return failures.classify(
-        what,
-        status=status,
-        code=fields.get("Code", ""),
-        message=fields.get("Message", ""),
-        request_id=fields.get("RequestId", "") or headers.get("x-amz-request-id", ""),
-    )
 
 
 @contextlib.asynccontextmanager
 async def open_store(options: Options) -> AsyncIterator[S3Store]:
     """An S3Store for as long as the block lasts. Raises UsageError where it cannot be opened."""
     async with connect(options) as connection:
+        keep_time(connection)
         yield S3Store(connection)

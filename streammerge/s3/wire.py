@@ -19,7 +19,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from streammerge.errors import ObjectError
-from streammerge.s3.sessions import never_send_twice, read_bounded, read_whole
+from streammerge.s3.sessions import LONGEST, never_send_twice, read_bounded, read_whole
 
 FAILED = (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError)  # no answer, or none that can be read
 _SWEEP = 1.0  # seconds by which an answer may be given up too late, at most
@@ -70,19 +70,27 @@ class Wire:
         await self.session.close()
 
     async def send(
-        self, method: str, root: URL, target: str, headers: dict[str, str], *, patience: float, proxy: str | None = None
+        self,
+        method: str,
+        root: URL,
+        target: str,
+        headers: dict[str, str],
+        *,
+        patience: float,
+        proxy: str | None = None,
+        longest: int = LONGEST,
     ) -> Answer:
         """Send a request to a scheme, host and port; the whole answer must be there within `patience` seconds.
 
-        target: path and query, encoded. headers: all there are to send.
+        target: path and query, encoded. headers: all there are to send. longest: bytes of a body.
         Raises one of FAILED; ObjectError where a header has a line break in it.
         """
         if proxy:
             url = URL(f"{root}{target}", encoded=True)
-            return await self._send_by(proxy, method, url, headers, patience)
-        return await self._exchange(root, _head(method, target, headers), self._clock() + patience)
+            return await self._send_by(proxy, method, url, headers, patience=patience, longest=longest)
+        return await self._exchange(root, _head(method, target, headers), self._clock() + patience, longest)
 
-    async def _exchange(self, root: URL, head: bytes, due: float) -> Answer:
+    async def _exchange(self, root: URL, head: bytes, due: float, longest: int) -> Answer:
         place = self._places.get(root)
         if place is None:
             place = self._places[root] = ClientRequest("GET", root, loop=self._loop, session=self.session)
@@ -91,7 +99,7 @@ class Wire:
         if not self._sweeping:
             self._sweep()
         try:
-            answer = await _ask(connection, head)
+            answer = await _ask(connection, head, longest)
         except BaseException as error:
             connection.close()
             if self._due.pop(connection, None) is None and isinstance(error, FAILED):
@@ -123,12 +131,14 @@ class Wire:
         if self._sweeping:
             self._loop.call_later(self._every, self._sweep)
 
-    async def _send_by(self, proxy: str, method: str, url: URL, headers: dict[str, str], patience: float) -> Answer:
+    async def _send_by(
+        self, proxy: str, method: str, url: URL, headers: dict[str, str], *, patience: float, longest: int
+    ) -> Answer:
         timeout = aiohttp.ClientTimeout(total=patience, sock_connect=self._opening.sock_connect)
         async with self.session.request(
             method, url, headers=headers, allow_redirects=False, proxy=proxy, timeout=timeout
         ) as response:
-            return Answer(response.status, response.headers, await read_whole(response))
+            return Answer(response.status, response.headers, await read_whole(response, longest))
 
 
 def _head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
@@ -141,7 +151,7 @@ def _head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
     return f"{head}\r\n\r\n".encode()
 
 
-async def _ask(connection: Connection, head: bytes) -> Answer:
+async def _ask(connection: Connection, head: bytes, longest: int) -> Answer:
     protocol, transport = connection.protocol, connection.transport
     assert protocol is not None
     assert transport is not None
@@ -151,4 +161,5 @@ async def _ask(connection: Connection, head: bytes) -> Answer:
     while message.code in _INTERIM:
         message, payload = await protocol.read()
     announced = message.headers.get("Content-Length")
-    return Answer(message.code, message.headers, await read_bounded(payload, int(announced) if announced else None))
+    body = await read_bounded(payload, int(announced) if announced else None, longest)
+    return Answer(message.code, message.headers, body)

@@ -248,15 +248,62 @@ async def test_a_copy_whose_answer_was_lost_is_a_copy() -> None:
     assert (report.complete, report.copied, report.already_present) == (True, 6, 0)
 
 
-async def test_a_store_without_conditional_copies_is_asked_for_none() -> None:
-    """After one refusal of the header, it is left away."""
+@pytest.mark.parametrize(
+    ("operation", "more"), [("copy", {}), ("complete", {"multipart_threshold": 2, "part_size": 1})]
+)
+async def test_a_store_without_conditions_is_asked_for_none(
+    operation: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """After one refusal of the header it is left away, at no try's cost; that is said once."""
     s3 = ScriptedS3(_two_sources())
     s3.script = lambda request: (
-        refusal(501, "NotImplemented") if request.operation == "copy" and "if-none-match" in request.headers else None
+        refusal(501, "NotImplemented")
+        if request.operation == operation and "if-none-match" in request.headers
+        else None
+    )
+    report = await _merge(s3, concurrency=1, attempts=1, **more)
+    assert (report.complete, report.copied) == (True, 6)
+    assert s3.count(operation) == 7
+    assert caplog.text.count("does not know If-None-Match") == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"), [("copy", {}), ("complete", {"multipart_threshold": 2, "part_size": 1})]
+)
+async def test_what_a_store_lacks_for_one_object_is_not_its_condition(
+    operation: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Refused without the header, too, an object fails, and the others are copied on the condition."""
+    s3 = ScriptedS3(_two_sources())
+    s3.script = lambda request: (
+        refusal(501, "NotImplemented") if request.operation == operation and "/ada/a.jpg" in request.key else None
+    )
+    report = await _merge(s3, concurrency=1, attempts=1, **more)
+    assert (report.copied, report.failed, report.failures[0].code) == (5, 1, "NotImplemented")
+    asked = [request for request in s3.asked if request.operation == operation]
+    assert [request.key for request in asked if "if-none-match" not in request.headers] == ["into/ada/a.jpg"]
+    assert caplog.text == ""
+
+
+async def test_tries_of_a_look_are_the_copy_s() -> None:
+    """A target that cannot be looked at costs the copy its tries, once: they do not multiply."""
+    s3 = ScriptedS3(_two_sources())
+    write = _write_target(s3, Kept(md5_of("another's"), 3, _LATER))
+    s3.script = lambda request: refusal(500, "InternalError") if request.operation == "head" else write(request)
+    report = await _merge(s3, attempts=3)
+    assert (report.copied, report.failed) == (5, 1)
+    assert (s3.count("copy"), s3.count("head")) == (5 + 3, 3)
+
+
+async def test_access_that_only_others_had_is_some() -> None:
+    """What was copied counts as such although its identity does not keep any more: the denied ones are failures."""
+    s3 = ScriptedS3(_two_sources())
+    gone = _once("two/bob/b.jpg", lambda: s3.objects.pop("two/bob/b.jpg"))
+    s3.script = lambda request: (
+        refusal(403, "AccessDenied") if request.operation == "copy" and "/ada/" in request.key else gone(request)
     )
     report = await _merge(s3, concurrency=1)
-    assert (report.complete, report.copied) == (True, 6)
-    assert s3.count("copy") == 7
+    assert (report.copied, report.failed, report.extra_examples) == (0, 4, ["into/bob/a.jpg"])
 
 
 async def test_the_journal_tells_what_etags_do_not(tmp_path: Path) -> None:
@@ -270,6 +317,17 @@ async def test_the_journal_tells_what_etags_do_not(tmp_path: Path) -> None:
     assert (report.already_present, report.conflicts) == (5, 1)
     s3.objects["into/ada/b.jpg"] = Kept(s3.objects["into/ada/a.jpg"].etag, 3, "2025-01-01T00:00:00.000Z")
     assert (await _merge(s3, journal=journal, **parts)).conflicts == 1
+    assert (await _merge(s3, _job(if_exists="overwrite"), journal=journal, **parts)).copied == 1
+    assert (await _merge(s3, journal=journal, **parts)).already_present == 6
+
+
+async def test_a_journal_with_damaged_lines_says_so(tmp_path: Path) -> None:
+    """Once, in the report; the run goes on."""
+    s3, journal = ScriptedS3(_two_sources()), tmp_path / "journal"
+    assert (await _merge(s3, journal=str(journal))).warnings == []
+    journal.write_bytes(journal.read_bytes() + b"00000000 {}\n" + b"torn")
+    (warning,) = (await _merge(s3, journal=str(journal))).warnings
+    assert "cannot be read (2)" in warning
 
 
 async def test_too_many_failures_stop_the_run() -> None:

@@ -22,7 +22,7 @@ from streammerge.core.job import Job, make_job
 from streammerge.core.keys import Location
 from streammerge.core.plan import Copy
 from streammerge.core.report import Report
-from streammerge.errors import ObjectError, RunError, TransientError, UsageError
+from streammerge.errors import DeniedError, IncompleteError, ObjectError, RunError, TransientError, UsageError
 from streammerge.s3.options import ListingOrder, Options
 from streammerge.s3.store import S3Store, open_store
 from stub_s3 import Answer, refusal, stub_s3
@@ -287,10 +287,11 @@ def test_credentials_that_cannot_be_renewed(tmp_path: Path, then: str, *, parts:
         more = ["--multipart-threshold", "2", "--part-size", "1"] if parts else []
         ended = streammerge(*_ARGUMENTS, "--concurrency", "1", *more, env=env, timeout=_BOUND)
     assert ended.code == 3, ended.err
-    *left, line = ended.err.splitlines()
+    *left, line, so_far = ended.err.splitlines()
     assert line.startswith("streammerge: ")
     assert "cannot renew the credentials" in line
     assert "run the same command again" in line
+    assert so_far.startswith("Settled so far: 1 identity with 40 images to keep: ")
     assert bool(left) == parts  # the upload that could not be aborted either
     assert 0 < s3.count("part" if parts else "copy") < 40
     assert "SECRETSECRET" not in ended.err + ended.out
@@ -342,6 +343,16 @@ async def test_a_listing_that_goes_round_in_circles(order: ListingOrder) -> None
     assert s3.count("list") < 20
 
 
+async def test_a_short_listing_that_goes_round_in_circles() -> None:
+    """The same holds for a prefix that is read at one go."""
+    s3 = ScriptedS3(_IMAGES)
+    async with _store(s3) as store:
+        s3.script = lambda request: s3.page(request, token="again")
+        with pytest.raises(RunError, match="circles"):
+            await store.below(_SOURCE)
+    assert s3.count("list") < 20
+
+
 @pytest.mark.parametrize("order", ["any", "sorted"])
 async def test_an_empty_page_that_is_not_the_last(order: ListingOrder) -> None:
     """A source whose first page is empty is no empty source as long as the page says that it goes on."""
@@ -360,13 +371,14 @@ _AN_HOUR = 3600
 
 
 class _Strict:
-    """A server whose clock is an hour ahead, and which insists on it where the tool signs."""
+    """A server whose clock is an hour ahead, and which insists on it; it may spare the probe."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spares_probes: bool = False) -> None:
         self.refused = 0
+        self._spares_probes = spares_probes
 
     def __call__(self, request: Request) -> Answer | None:
-        if "user-agent" in request.headers:  # botocore's: the probe
+        if self._spares_probes and "user-agent" in request.headers:  # botocore's
             return None
         signed = time.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
         if abs(calendar.timegm(signed) - time.time() - _AN_HOUR) < 60:
@@ -376,14 +388,59 @@ class _Strict:
 
 
 async def test_the_clock_of_the_server_is_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a refusal for the time the server's Date counts, and the run goes on."""
+    """After a refusal for the time the server's Date counts, for botocore, too, and the run goes on."""
+    _set_an_hour_ahead(monkeypatch)
+    strict = _Strict()
+    objects = {**_IMAGES, "into/ada/1.jpg": Kept(md5_of("under a key"), modified=_NEWER, headers=_KMS)}
+    report = await _merge(ScriptedS3(objects, strict))
+    assert (report.copied, report.already_present, report.failed) == (2, 1, 0)
+    assert strict.refused == 1
+
+
+def _set_an_hour_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = BaseHTTPRequestHandler.date_time_string
     ahead = lambda self, _=None: ours(self, time.time() + _AN_HOUR)  # noqa: E731
     monkeypatch.setattr(BaseHTTPRequestHandler, "date_time_string", ahead)
-    strict = _Strict()
-    report = await _merge(ScriptedS3(_IMAGES, strict))
-    assert (report.copied, report.failed) == (3, 0)
-    assert 1 <= strict.refused <= 2  # both prefixes are listed at once
+
+
+async def test_the_clock_is_learnt_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By our own requests where the probe was not refused, and by a HEAD, whose refusal does not say why."""
+    _set_an_hour_ahead(monkeypatch)
+    for listed in (True, False):
+        strict = _Strict(spares_probes=True)
+        async with _store(ScriptedS3(_IMAGES, strict)) as store:
+            strict._spares_probes = False
+            if listed:
+                with pytest.raises(TransientError):
+                    await store.list_page(_SOURCE)
+                assert len((await store.list_page(_SOURCE)).objects) == 3
+            head = await store.objects.head(_SOURCE.bucket, "from/ada/1.jpg")
+        assert head is not None
+        assert strict.refused == (1 if listed else 2)  # the HEAD, and the GET that says why
+
+
+async def test_credentials_that_expire_before_a_head() -> None:
+    """Its refusal has no body: a GET says what it is, and the run ends half-way."""
+    refuse = _refusing_all("head", "get", status=400, code="ExpiredToken")
+    async with _store(ScriptedS3(_IMAGES, refuse)) as store:
+        with pytest.raises(IncompleteError, match="The credentials have expired"):
+            await store.objects.head(_SOURCE.bucket, "from/ada/1.jpg")
+
+
+async def test_a_head_that_is_refused_for_once() -> None:
+    """Where a GET of the same object is not refused, it is tried again; where one is, that is the reason."""
+    s3 = ScriptedS3(_IMAGES)
+    s3.script = lambda request: refusal(403, "") if request.operation == "head" and s3.count("head") == 1 else None
+    async with _store(s3) as store:
+        assert await store.objects.head(_SOURCE.bucket, "from/ada/1.jpg") is not None
+        s3.script = _refusing_all("head", "get", status=403, code="AccessDenied")
+        with pytest.raises(DeniedError, match="AccessDenied: Stub says"):
+            await store.objects.head(_SOURCE.bucket, "from/ada/1.jpg")
+    assert (s3.count("head"), s3.count("get")) == (3, 2)
+
+
+def _refusing_all(*operations: str, status: int, code: str) -> Callable[[Request], Answer | None]:
+    return lambda request: refusal(status, code) if request.operation in operations else None
 
 
 @pytest.mark.parametrize("date", [None, "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT"])
@@ -393,7 +450,7 @@ async def test_a_server_that_does_not_say_its_time(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(BaseHTTPRequestHandler, "send_response", BaseHTTPRequestHandler.send_response_only)
     else:
         monkeypatch.setattr(BaseHTTPRequestHandler, "date_time_string", lambda *_: date)
-    strict = _Strict()
+    strict = _Strict(spares_probes=True)
     async with _store(ScriptedS3(_IMAGES, strict)) as store:
         for _ in range(2):
             with pytest.raises(TransientError) as refused:

@@ -113,6 +113,7 @@ def test_the_whole_story(reader: Reader) -> None:
 
     verified = reader.run("verify")
     assert "train.idx" in verified
+    assert "exactly the plan</title>" in (reader.here / "verify.html").read_text("utf-8")
     there = contents(reader.client, _BUCKET, _INTO)
     assert there.keys() == _expected().keys()
     for below, body in _expected().items():

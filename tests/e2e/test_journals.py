@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -114,19 +115,19 @@ def test_journal_in_the_data_is_refused(here: Place) -> None:
 def _with_file_limit(here: Place, journal: Path, kilobytes: int) -> Ended:
     """A merge that may not write files larger than this, as if the disk were full."""
     command = [sys.executable, "-m", "streammerge", "merge", f"s3://{here.bucket}/one/", "--json"]
-    command += ["--into", f"s3://{here.bucket}/into/", "--journal", str(journal)]
+    command += ["--into", f"s3://{here.bucket}/into/", "--journal", journal.name]
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({kilobytes * 1024},) * 2); "
     script = f"{limit}import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, "-c", script, *command], env=environment(here.server), capture_output=True, text=True,
-        timeout=60, check=False,
+        [sys.executable, "-c", script, *command], cwd=journal.parent, env=environment(here.server),
+        capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def test_full_disk(here: Place, tmp_path: Path) -> None:
-    """No room to begin: exit 2, nothing copied. No room to go on: exit 3, and with room again the rest is done."""
+    """No room to begin: exit 2, nothing copied. No room to go on: exit 3, and what `status` says then does the rest."""
     journal = tmp_path / "journal"
     refused = _with_file_limit(here, journal, 0)
     assert (refused.code, contents(here.client, here.bucket, "into/")) == (2, {})
@@ -134,9 +135,15 @@ def test_full_disk(here: Place, tmp_path: Path) -> None:
     stopped = _with_file_limit(here, journal, 1)
     assert stopped.code == 3
     assert "cannot write the journal" in stopped.report["error"]
-    again = here.run("merge", "--journal", str(journal))
-    assert again.code == 0
-    assert again.report["copied"] + again.report["already_present"] == len(_IMAGES)
+    to_go_on = streammerge("status", str(journal), "--json").report["journals"][0]["command"]
+    assert f"To go on: {to_go_on}\n" in streammerge("status", str(journal)).out
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    again = subprocess.run(
+        ["bash", "-euc", to_go_on], cwd=tmp_path, env=environment(here.server, PATH=path), capture_output=True,
+        text=True, timeout=60, check=True,
+    )  # fmt: skip
+    report = json.loads(again.stdout)
+    assert report["copied"] + report["already_present"] == len(_IMAGES)
     told = streammerge("status", str(journal), "--json").report["journals"][0]
     assert told["state"] == "complete"
     assert told["damaged"] <= 1  # the line that the full disk cut off

@@ -344,7 +344,7 @@ def test_first_of_colliding_images_alone(home: World, into: str) -> None:
 
 
 def test_collision_may_be_an_error(home: World, into: str) -> None:
-    """`--collisions error` stops the run and names the image."""
+    """`--collisions error` stops the run and names the image; the report says that it was stopped, and why."""
     ended = home.merge(into, "--collisions", "error")
     assert ended.code == 1
     assert "collides" in ended.err

@@ -30,7 +30,14 @@ _OBJECTS = {
     "faces/p2_face.png": b"5",
     f"merged/{_HOSTILE}.jpg": b"in the way of nothing",
     "merged/train.rec": b"stale",
+    "checked/p1/1.jpg": b"1",
+    "checked/p1/2.jpg": b"of another size",
+    f"checked/{_HOSTILE}.jpg": b"in no folder",
+    "checked/\u202egpj.live.jpg": b"in no folder",
+    "checked/train.rec": b"stale",
 }
+_CASES = {"inspect": ("", 0, 3), "plan": ("merged", 0, 2), "merge": ("merged", 0, 2), "verify": ("checked", 4, 1)}
+# of each verb: where the destination is, the exit code, and how many charts there are at least
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +62,20 @@ def at(report: Any, path: tuple[str | int, ...]) -> float:
     return float(report)
 
 
-@pytest.mark.parametrize("verb", ["inspect", "plan", "merge"])
+@pytest.mark.parametrize("verb", _CASES)
 def test_a_page_in_the_browser(
     verb: str, moto_server: Server, arguments: list[str], browser: Browser, tmp_path: Path
 ) -> None:
     """It renders without a word on the console, runs nothing that a key says, and every number is that of the JSON."""
     page = tmp_path / "page.html"
-    into = [] if verb == "inspect" else ["--into", arguments[0].replace("photos", "merged")]
-    more = ["--duplicates"] if verb == "inspect" else ["--min-images", "1"]
-    ended = streammerge(verb, *arguments, *into, *more, "--html", str(page), "--json", server=moto_server)
-    assert ended.code == 0, ended.err
+    into, code, charts = _CASES[verb]
+    more = ["--into", arguments[0].replace("photos", into), "--min-images", "1"] if into else ["--duplicates"]
+    ended = streammerge(verb, *arguments, *more, "--html", str(page), "--json", server=moto_server)
+    assert ended.code == code, ended.err
     rendered = browser.render(page)
     assert rendered.console == []
     assert "<script" not in rendered.dom
+    assert f'<bdi class="key">streammerge {verb} {arguments[0]}' in rendered.dom
     assert "\u202e" not in rendered.dom
     assert "\\u202egpj.live.jpg" in rendered.dom
     shown = numbers(rendered.dom)
@@ -76,7 +84,7 @@ def test_a_page_in_the_browser(
     counts = {path: text for path, (_, text) in shown.items() if path[-1] in ("identities", "images", "extra")}
     assert counts
     assert all(text == f"{int(at(ended.report, path)):,}" for path, text in counts.items())
-    assert rendered.dom.count("<svg") == rendered.dom.count("</svg>") >= 2
+    assert rendered.dom.count("<svg") == rendered.dom.count("</svg>") >= charts
 
 
 def test_the_console_would_be_heard(browser: Browser, tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ import pytest
 from command import Ended, environment, finished, started, streammerge
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
+from streammerge import pull
+from streammerge.core.keys import Location
+from streammerge.progress import Progress
+from streammerge.s3.options import Options
 from stub_s3 import Answer, Asked, folders, stub_s3
 
 _BOUND = 60.0  # seconds
@@ -94,16 +98,20 @@ def test_pulls_the_images_and_nothing_else(merged: Set, tmp_path: Path) -> None:
         assert "get" not in again.report["requests"]
 
 
-def test_a_damaged_file_is_fetched_again(merged: Set, tmp_path: Path) -> None:
-    """One of another size always; one of the same size where MD5s are compared, or it is older than its object."""
+def test_a_file_that_is_not_right_is_fetched_again(merged: Set, tmp_path: Path) -> None:
+    """By size or time; MD5s tell of a file of another time, which may be right, and of all where that is asked for."""
     assert merged.pull(tmp_path).code == 0
+    damaged, other = tmp_path / "a-b/x.jpg", tmp_path / "a-b/z.jpg"
+    times = {path: path.stat().st_mtime_ns for path in (damaged, other)}
     (tmp_path / "a/x.jpg").write_bytes(b"short")
-    (tmp_path / "a-b/x.jpg").write_bytes(_IMAGES["a-b/x.jpg"].upper())
     (tmp_path / "a/deep/y.PNG").write_bytes(b"NESTED")
-    os.utime(tmp_path / "a/deep/y.PNG", (0, 0))
+    damaged.write_bytes(_IMAGES["a-b/x.jpg"].upper())
+    os.utime(damaged, ns=(0, times[damaged]))
+    os.utime(other, (0, 2_000_000_000))  # as another tool leaves it, or a clock that runs ahead
     by_size = merged.pull(tmp_path, "--json")
-    assert by_size.report["pulled"] == 2, by_size.err
-    assert (tmp_path / "a-b/x.jpg").read_bytes() == _IMAGES["a-b/x.jpg"].upper()
+    assert (by_size.report["pulled"], by_size.report["already_present"]) == (2, 5), by_size.err
+    assert damaged.read_bytes() == _IMAGES["a-b/x.jpg"].upper()
+    assert other.stat().st_mtime_ns == times[other]  # its MD5 was right: it need not be read again
     by_md5 = merged.pull(tmp_path, "--json", "--check", "md5")
     assert by_md5.report["pulled"] == 1, by_md5.err
     assert inside(tmp_path) == _IMAGES
@@ -255,12 +263,12 @@ def test_a_disk_that_fills_up_meanwhile(small_disk: Path) -> None:
     assert (again.code, again.report["already_present"], again.report["pulled"]) == (0, 3, 3), again.err
 
 
-def listing(request: Asked, bodies: dict[str, str]) -> Answer:
+def listing(request: Asked, bodies: dict[str, str], day: int = 1) -> Answer:
     """The only page of a listing of these objects, or of their folders."""
     if "delimiter=" in request.path:
         return folders("set/some/")
     entries = "".join(
-        f"<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<Contents><Key>{key}</Key><LastModified>2026-01-{day:02}T00:00:00.000Z</LastModified>"
         f"<ETag>&quot;{hashlib.md5(body.encode()).hexdigest()}&quot;</ETag><Size>{len(body)}</Size></Contents>"
         for key, body in bodies.items()
     )
@@ -300,24 +308,94 @@ def test_hostile_keys_write_nothing_outside(tmp_path: Path) -> None:
 
 
 def test_what_is_not_what_was_listed_is_not_kept(tmp_path: Path) -> None:
-    """A body that is damaged, or of another size, or of another object: tried again, then a failure, never a file."""
-    bodies = {f"set/{name}/1.jpg": name for name in ("damaged", "longer", "changed", "good")}
+    """A body that is damaged, cut short, too long, or of another object: tried again, then a failure, never a file.
+
+    Small ones, which are read whole, and large ones, which are written as they come. Each request says who pays.
+    """
+    names = ("damaged", "longer", "endless", "cut", "changed", "good")
+    bodies = {f"set/{name}/{size}.jpg": name * size for name in names for size in (1, 60_000)}
+
+    def answer(request: Asked) -> Answer:
+        assert request.headers["x-amz-request-payer"] == "requester"
+        if request.path.startswith("/bucket?"):
+            return listing(request, bodies)
+        key = request.path.removeprefix("/bucket/")
+        body, name = bodies[key], key.split("/")[1]
+        assert request.headers["if-match"] == f'"{hashlib.md5(body.encode()).hexdigest()}"'
+        if name == "changed":
+            return Answer(200, body.upper(), {"ETag": f'"{"ab" * 16}"'})
+        if name == "cut":
+            return Answer(200, body[:-1], {"Content-Length": str(len(body)), "Connection": "close"})
+        wrong = {"damaged": body.upper(), "longer": body + "!", "endless": body + "!" * 100_000}
+        return Answer(200, wrong.get(name, body))
+
+    with stub_s3(answer) as server:
+        arguments = ["pull", "s3://bucket/set/", str(tmp_path), "--attempts", "2", "--requester-pays", "--json"]
+        ended = streammerge(*arguments, server=server)
+    assert ended.code == 3
+    assert inside(tmp_path) == {f"good/{size}.jpg": b"good" * size for size in (1, 60_000)}
+    codes = {failure["target"]: failure["code"] for failure in ended.report["failures"]}
+    for size in (1, 60_000):
+        assert codes.pop(f"damaged/{size}.jpg") == "BadDigest"
+        assert codes.pop(f"longer/{size}.jpg") == "IncompleteBody"
+        assert codes.pop(f"endless/{size}.jpg") == ("UnfitError" if size == 1 else "IncompleteBody")
+        assert codes.pop(f"cut/{size}.jpg") == "ClientPayloadError"
+        assert codes.pop(f"changed/{size}.jpg") == "ETagMismatch"
+    assert not codes
+
+
+def test_a_replaced_object_is_fetched_though_the_clock_runs_ahead(tmp_path: Path) -> None:
+    """Of equal size, and before this machine's time: files have the times of their objects, so it shows."""
+    bodies, day = {"set/a/1.jpg": "old"}, 1
 
     def answer(request: Asked) -> Answer:
         if request.path.startswith("/bucket?"):
-            return listing(request, bodies)
-        name = bodies[request.path.removeprefix("/bucket/")]
-        assert request.headers["if-match"] == f'"{hashlib.md5(name.encode()).hexdigest()}"'
-        if name == "changed":
-            return Answer(200, "CHANGED", {"ETag": f'"{"ab" * 16}"'})
-        return Answer(200, {"damaged": "DAMAGED", "longer": "longer!"}.get(name, name))
+            return listing(request, bodies, day)
+        return Answer(200, bodies["set/a/1.jpg"])
 
     with stub_s3(answer) as server:
-        ended = streammerge("pull", "s3://bucket/set/", str(tmp_path), "--attempts", "2", "--json", server=server)
-    assert ended.code == 3
-    assert inside(tmp_path) == {"good/1.jpg": b"good"}
-    codes = {failure["target"]: failure["code"] for failure in ended.report["failures"]}
-    assert codes == {"damaged/1.jpg": "BadDigest", "longer/1.jpg": "IncompleteBody", "changed/1.jpg": "ETagMismatch"}
+        assert streammerge("pull", "s3://bucket/set/", str(tmp_path), server=server).code == 0
+        bodies["set/a/1.jpg"], day = "new", 2
+        assert streammerge("pull", "s3://bucket/set/", str(tmp_path), server=server).code == 0
+    assert inside(tmp_path) == {"a/1.jpg": b"new"}
+
+
+class Heard(Progress):
+    """Notes what it hears of, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def planned(self, copies: int, *, images: int = 0) -> None:
+        assert not images
+        self.calls.append(("planned", copies))
+
+    def listing_done(self) -> None:
+        self.calls.append(("final", 0))
+
+    def copied(self, copies: int) -> None:
+        self.calls += [("settled", 1)] * copies
+
+
+async def test_how_many_there_are_is_known_before_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a bar has an end: images to fetch, and those whose files must be read and may prove right."""
+    bodies = {f"set/a/{number}.jpg": "x" for number in range(5)}
+
+    def answer(request: Asked) -> Answer:
+        return listing(request, bodies) if request.path.startswith("/bucket?") else Answer(200, "x")
+
+    with stub_s3(answer) as server:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        for images in (5, 2):
+            heard = Heard()
+            options = Options(endpoint_url=server.endpoint_url)
+            report = await pull(Location("bucket", "set/"), tmp_path, options, progress=heard)
+            assert heard.calls == [("planned", images), ("final", 0), *[("settled", 1)] * images]
+            assert report.already_present == 5 - report.pulled
+            (tmp_path / "a/0.jpg").unlink()
+            os.utime(tmp_path / "a/1.jpg", (0, 0))
+    assert report.pulled == 1
 
 
 def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
@@ -333,11 +411,12 @@ def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
         return Answer(200, "PLAIN", kms)
 
     with stub_s3(answer) as server:
-        for _ in range(2):
-            arguments = ["pull", "s3://bucket/set/", str(tmp_path), "--check", "md5"]
-            ended = streammerge(*arguments, server=server)
+        for number in range(3):
+            if number == 2:
+                os.utime(tmp_path / "a/1.jpg", (0, 0))  # older than its object: that was replaced
+            ended = streammerge("pull", "s3://bucket/set/", str(tmp_path), "--check", "md5", server=server)
             assert ended.code == 0, ended.err
-    assert gets == ["GET", "HEAD"]
+    assert gets == ["GET", "HEAD", "HEAD", "GET"]
     assert inside(tmp_path) == {"a/1.jpg": b"PLAIN"}
 
 

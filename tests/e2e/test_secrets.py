@@ -8,7 +8,7 @@ from command import environment, streammerge
 from seeding import new_bucket, put_all
 from servers import Server, connect
 
-_TOKEN = "token-that-nobody-may-see"
+_TOKEN, _PASSWORD = "token-that-nobody-may-see", "password-that-nobody-may-see"
 
 
 @pytest.mark.parametrize("secret", ["right", "wrong"])
@@ -29,5 +29,19 @@ def test_nothing_tells_a_secret(ceph: Server, moto_server: Server, tmp_path: Pat
     left = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert bool(left) == (secret == "right")
     told = b"".join([ended.out.encode(), ended.err.encode(), status.out.encode(), status.err.encode(), *left])
+    assert (secret == "wrong") or b"-v --json" in tmp_path.joinpath("page.html").read_bytes()  # the command
     for private in (key, _TOKEN, "Signature=", "X-Amz-Signature"):
         assert private.encode() not in told
+
+
+@pytest.mark.parametrize("option", [True, False], ids=["option", "environment"])
+def test_a_password_in_the_endpoint_is_refused_and_not_repeated(tmp_path: Path, *, option: bool) -> None:
+    """It would end up in messages, pages and journals: exit 2, without a word of it, before anything is sent."""
+    endpoint = f"http://somebody:{_PASSWORD}@127.0.0.1:9"
+    env = environment(Server(endpoint, "KEY", "secret-that-nobody-may-see"), XDG_STATE_HOME=str(tmp_path))
+    more = ["--endpoint-url", endpoint] if option else []
+    ended = streammerge("merge", "s3://bucket/one/", "--into", "s3://bucket/into/", "--json", *more, env=env)
+    assert ended.code == 2
+    assert "holds a user name or password" in ended.report["error"]
+    assert _PASSWORD not in ended.out + ended.err
+    assert list(tmp_path.iterdir()) == []

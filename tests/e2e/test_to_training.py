@@ -75,20 +75,21 @@ def test_merge_and_pull_hand_over_the_same(world: World, tmp_path: Path) -> None
     files = ["--classes", str(tmp_path / "m.txt"), "--manifest", str(tmp_path / "m.csv")]
     world.run(*arguments)
     world.run(*arguments, *files)  # also where nothing is left to copy
-    directory = tmp_path / "set"
-    files = ["--classes", str(tmp_path / "p.json"), "--manifest", str(tmp_path / "p.csv")]
+    directory = tmp_path / "set"  # which is not there yet
+    files = ["--classes", str(tmp_path / "p.json"), "--manifest", str(directory / "p.csv")]
     world.run("pull", into, str(directory), *files)
     classes = json.loads((tmp_path / "p.json").read_text())
     assert classes == imagefolder_classes(directory) == sorted(_NAMES)
     assert (tmp_path / "m.txt").read_text().splitlines() == classes
-    merged, pulled = read(tmp_path / "m.csv"), read(tmp_path / "p.csv")
+    merged, pulled = read(tmp_path / "m.csv"), read(directory / "p.csv")
     assert {row["source"] for row in merged} == {"one", "two"}
     assert [{**row, "source": ""} for row in merged] == pulled
     listed = world.client.list_objects_v2(Bucket=world.bucket, Prefix="merged/")["Contents"]
     found = {item["Key"]: (str(item["Size"]), item["ETag"].strip('"')) for item in listed}
     assert {row["key"]: (row["size"], row["etag"]) for row in pulled} == found
     assert all(classes[int(row["label"])] == row["identity"] for row in pulled)
-    assert all(row["key"].startswith(f"merged/{row['identity']}/") for row in pulled)
+    assert all(row["key"] == f"merged/{row['path']}" for row in pulled)
+    assert all((directory / row["path"]).stat().st_size == int(row["size"]) for row in pulled)
 
 
 def test_imagefolder_loads_what_was_pulled(world: World, tmp_path: Path) -> None:
@@ -98,9 +99,7 @@ def test_imagefolder_loads_what_was_pulled(world: World, tmp_path: Path) -> None
     world.run("pull", f"s3://{world.bucket}/one/", str(tmp_path / "set"), *files)
     loaded = datasets.ImageFolder(tmp_path / "set")
     assert loaded.classes == json.loads((tmp_path / "c.json").read_text())
-    ours = {
-        (str(tmp_path / "set" / row["key"].removeprefix("one/")), int(row["label"])) for row in read(tmp_path / "m.csv")
-    }
+    ours = {(str(tmp_path / "set" / row["path"]), int(row["label"])) for row in read(tmp_path / "m.csv")}
     assert set(loaded.samples) == ours
     assert loaded[0][0].size == (8, 8)
 

@@ -1,70 +1,45 @@
 """Ceph's programs in a folder of their own: Debian's packages, unpacked without installing anything on the machine.
 
 Strategy: apt resolves and downloads with private state, so that it neither reads nor changes what is installed here;
-the archives are unpacked into a root to `chroot` into, tried out, and moved into the cache in one step. A root in the
-cache is therefore always whole. A lock keeps two test runs from doing this at the same time.
+the archives are unpacked into a root to `chroot` into, and tried out.
 """
 
-import contextlib
-import fcntl
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from servers import Unavailable
+from servers import Unavailable, cache
 from streammerge.demo.guard import Guard
 
-SUITE = "testing"  # stable's radosgw crashes on some keys
+_SUITE = "testing"  # stable's radosgw crashes on some keys
+_NAME = f"ceph-{_SUITE}"
 _PACKAGES = ("base-files", "bash", "coreutils", "libc-bin", "ceph-mon", "ceph-osd", "radosgw", "ceph-common")
 _KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "random": (1, 8), "urandom": (1, 9)}
 _DEFAULT_MIRROR = "http://deb.debian.org/debian/"
 _UNPACKING = 600.0
-# For commands in the root, and for apt: nothing of the caller's environment but its proxies.
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
 
 
 def ceph_root() -> Path:
     """The root, unpacked by the first call on a machine (about 250 MB to download, a good 600 MB on disk)."""
     _check_machine()
-    root = _cached()
-    if not root.exists():
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(root.with_suffix(".lock")):
-            if not root.exists():  # the other run did not do it while we waited
-                _unpack(root)
-    return root
+    return cache.provide(_NAME, _unpack)
 
 
 def is_unpacked() -> bool:
     """Whether `ceph_root` has nothing left to do."""
-    return _cached().exists()
+    return cache.path(_NAME).exists()
 
 
 def run(guard: Guard, argv: Sequence[str], *, timeout: float) -> str:
-    """Run a command to its end, bounded and guarded; give what it printed."""
-    log = guard.directory / f"run-{time.monotonic_ns()}.log"
+    """Run a command to its end, bounded and guarded, with nothing of the caller's environment but its proxies."""
     proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-    pid = guard.start(argv, log=log, env=_ENVIRONMENT | proxies)
-    until = time.monotonic() + timeout
-    while (status := guard.status(pid)) is None:
-        if time.monotonic() > until:
-            raise subprocess.TimeoutExpired(list(argv), timeout, log.read_bytes())
-        time.sleep(0.01)
-    printed = log.read_text(encoding="utf-8", errors="replace")
-    if status:
-        raise subprocess.CalledProcessError(status, list(argv), printed)
-    return printed
-
-
-def _cached() -> Path:
-    cache = os.environ.get("STREAMMERGE_TEST_CACHE") or Path.home() / ".cache" / "streammerge-tests"
-    return Path(cache).absolute() / f"ceph-{SUITE}"
+    return cache.run(guard, argv, timeout=timeout, env=_ENVIRONMENT | proxies)
 
 
 def _check_machine() -> None:
@@ -77,38 +52,15 @@ def _check_machine() -> None:
         raise Unavailable("Ceph comes from Debian's packages, and this is not Debian")
 
 
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel drops with us, however we end."""
-    until = time.monotonic() + _UNPACKING
-    with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise Unavailable(f"another run has held {path} for {_UNPACKING:g} s") from None
-                time.sleep(0.2)
-        yield
-
-
-def _unpack(root: Path) -> None:
-    """Make the root in a directory of the guard, which removes what is half done, and move it when it is whole."""
-    with Guard(below=root.parent) as guard:
-        new = guard.directory / "root"
-        try:
-            archives = _download(guard)
-            _lay_out(guard, new, archives)
-            run(guard, ["chroot", str(new), "/sbin/ldconfig"], timeout=60)
-            # Where a cache forbids devices or programs, this is the step that fails.
-            run(guard, ["chroot", str(new), "bash", "-c", "radosgw --version >/dev/null"], timeout=60)
-        except subprocess.CalledProcessError as error:
-            last = "\n".join(str(error.output).splitlines()[-5:])
-            raise Unavailable(f"Ceph's packages cannot be unpacked: {error.cmd[0]} failed with\n{last}") from error
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"Ceph's packages cannot be unpacked: {error}") from error
-        new.rename(root)
+def _unpack(guard: Guard, root: Path) -> None:
+    try:
+        archives = _download(guard)
+        _lay_out(guard, root, archives)
+        run(guard, ["chroot", str(root), "/sbin/ldconfig"], timeout=60)
+        # Where a cache forbids devices or programs, this is the step that fails.
+        run(guard, ["chroot", str(root), "bash", "-c", "radosgw --version >/dev/null"], timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unavailable(f"Ceph's packages cannot be unpacked: {cache.why(error)}") from error
 
 
 def _download(guard: Guard) -> Path:
@@ -117,7 +69,7 @@ def _download(guard: Guard) -> Path:
     for folder in ("state/lists/partial", "cache/archives/partial", "none"):
         (apt / folder).mkdir(parents=True)
     (apt / "status").touch()  # as if nothing were installed: so every dependency is downloaded
-    (apt / "sources").write_text(f"deb [signed-by={_keyring()}] {_mirror(guard)} {SUITE} main\n")
+    (apt / "sources").write_text(f"deb [signed-by={_keyring()}] {_mirror(guard)} {_SUITE} main\n")
     (apt / "conf").write_text(_apt_settings(apt))
     get = ["apt-get", "-qq", "-c", str(apt / "conf")]
     run(guard, [*get, "update"], timeout=_UNPACKING)

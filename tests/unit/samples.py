@@ -74,7 +74,7 @@ def source(url: str = "one=s3://data/one/", layout: str | None = None) -> Source
 
 def a_decision(*, conflicts: int = 0) -> Decision:
     """A decision about an identity that is kept, with nothing to copy; its conflicts are at `out/id/`."""
-    decision = Decision(Identity("id", []), 1, KEPT, Named([]))
+    decision = Decision(Identity("id", []), (0,), KEPT, Named([]))
     targets = (f"out/id/{number}.jpg" for number in range(conflicts))
     decision.conflicts += [Conflict(copy(target), image(target, "other"), certain=True) for target in targets]
     return decision

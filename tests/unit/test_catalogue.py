@@ -39,7 +39,10 @@ def test_counts_what_is_there() -> None:
         assert (found.identities, found.images, found.bytes, found.smallest, found.largest) == (2, 4, 34, 1, 3)
         catalogue.number(catalogue.identities())
         rows = list(catalogue.manifest("set/"))
-    assert rows[2:] == [Row("set/a/3.jpg", "a", 0, "two", 1, "e"), Row("set/a-b/1.jpg", "a-b", 1, "two", 3, "e")]
+    assert rows[2:] == [
+        Row("set/a/3.jpg", "a", 0, "two", 1, "e", "a/3.jpg"),
+        Row("set/a-b/1.jpg", "a-b", 1, "two", 3, "e", "a-b/1.jpg"),
+    ]
 
 
 def test_finds_what_is_in_its_place_and_what_is_not() -> None:
@@ -47,8 +50,8 @@ def test_finds_what_is_in_its_place_and_what_is_not() -> None:
     with Catalogue() as catalogue:
         for name in "abcdefgh":
             catalogue.add(name, [image(name, "1.jpg")])
-        there = [Found(name, "1.jpg", 1, 0.0) for name in "abcdefgh"]
-        catalogue.add_files([*there, Found("a", "9.jpg", 1, 0.0), Found("", "train.rec", 1, 0.0)])
+        there = [Found(name, "1.jpg", 1, 0) for name in "abcdefgh"]
+        catalogue.add_files([*there, Found("a", "9.jpg", 1, 0), Found("", "train.rec", 1, 0)])
         catalogue.sample(3)
         wanted = list(catalogue.wanted())
         assert len(wanted) == 3

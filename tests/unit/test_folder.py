@@ -10,20 +10,22 @@ from typing import Any
 
 import pytest
 
+from streammerge.arrival import Arrival
 from streammerge.core.local import TEMPORARY
 from streammerge.errors import IncompleteError, ObjectError, UsageError
-from streammerge.folder import Arrival, Folder, open_folder
+from streammerge.folder import Folder, open_folder
+
+_TIME = 1_750_000_000_123  # of all that is written: milliseconds since the epoch
 
 
 async def put(folder: Folder, path: str, *pieces: bytes) -> None:
-    """Write a file as a download does."""
-    arrival = Arrival(folder, path)
-    try:
+    """Write a file as a download does: one piece as a whole, several as they come."""
+    if len(pieces) == 1:
+        await folder.put(path, pieces[0], _TIME)
+        return
+    async with Arrival(folder, path, _TIME) as arrival:
         for piece in pieces:
             await arrival.write(piece)
-        await arrival.place()
-    finally:
-        arrival.discard()
 
 
 def inside(directory: Path) -> dict[str, bytes]:
@@ -32,14 +34,18 @@ def inside(directory: Path) -> dict[str, bytes]:
 
 
 async def test_puts_files_whole(tmp_path: Path) -> None:
-    """Small and large, in folders that were not there; an older file of that name is replaced."""
+    """Small and large, in folders that were not there, with a time; an older file of that name is replaced."""
     large = [bytes([number]) * 100_000 for number in range(9)]
     with open_folder(tmp_path / "new" / "set") as folder:
         await put(folder, "a/deep/x.jpg", b"abc", b"def")
         await put(folder, "a/y.jpg", b"old")
         await put(folder, "a/y.jpg", *large)
-        assert [found[:3] for found in sorted(folder.walk())] == [("a", "deep/x.jpg", 6), ("a", "y.jpg", 900_000)]
-        assert await folder.md5("a/deep/x.jpg") == "e80b5017098950fc58aad83c8c14978e"
+        there = [("a", "deep/x.jpg", 6, _TIME), ("a", "y.jpg", 900_000, _TIME)]
+        assert sorted(folder.walk()) == there
+        assert not await folder.confirm("a/deep/x.jpg", "00" * 16, 0)
+        assert sorted(folder.walk()) == there
+        assert await folder.confirm("a/deep/x.jpg", "e80b5017098950fc58aad83c8c14978e", 5)
+        assert [found.written for found in sorted(folder.walk())] == [5, _TIME]
         assert folder.classes() == ["a"]
     assert inside(tmp_path / "new/set") == {"a/deep/x.jpg": b"abcdef", "a/y.jpg": b"".join(large)}
 

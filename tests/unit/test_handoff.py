@@ -12,7 +12,10 @@ from streammerge.catalogue import Catalogue, Row
 from streammerge.errors import RunError, UsageError
 from streammerge.handoff import HandOff, write_classes, write_manifest
 
-_ROWS = [Row("set/a b/1.jpg", "a b", 0, "one", 3, "ab"), Row('set/q",\n/é.jpg', 'q",\n', 1, "two", 1 << 40, "cd-2")]
+_ROWS = [
+    Row("set/a b/1.jpg", "a b", 0, "one", 3, "ab", "a b/1.jpg"),
+    Row('set/q",\n/é.jpg', 'q",\n', 1, "two", 1 << 40, "cd-2", 'q",\n/é.jpg'),
+]
 
 
 @given(st.lists(st.text(min_size=1), max_size=20))
@@ -35,7 +38,7 @@ def test_manifest_as_csv(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.csv", _ROWS)
     with (tmp_path / "m.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["key", "identity", "label", "source", "size", "etag"]
+    assert header == ["key", "identity", "label", "source", "size", "etag", "path"]
     assert rows == [[str(value) for value in row] for row in _ROWS]
 
 
@@ -54,6 +57,9 @@ def test_what_cannot_be_written_is_known_before(tmp_path: Path, monkeypatch: pyt
         HandOff(None, tmp_path / "m.xlsx")
     with pytest.raises(UsageError, match="no folder"):
         HandOff(tmp_path / "no/classes.txt", None)
+    HandOff(tmp_path / "no/classes.txt", None, directory=tmp_path / "no")  # which the run will make
+    with pytest.raises(UsageError, match="no folder"):
+        HandOff(tmp_path / "no/deep/classes.txt", None, directory=tmp_path / "no")
     monkeypatch.setattr("streammerge.handoff.find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"streammerge\[parquet\]"):
         HandOff(None, tmp_path / "m.parquet")

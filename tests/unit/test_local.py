@@ -103,32 +103,35 @@ def _above(path: str) -> list[str]:
     return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-_NOW = datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+_THEN = round(datetime(2026, 1, 2, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.mark.parametrize(
     ("size", "etag", "modified", "check", "verdict"),
     [
-        (3, _MD5, "2026-01-01T00:00:00.000Z", "size", "present"),
-        (3, _MD5, "2026-01-01T00:00:00.000Z", "md5", "compare"),
-        (4, _MD5, "2026-01-01T00:00:00.000Z", "md5", "fetch"),
-        (3, _MD5, "2026-01-03T00:00:00.000Z", "size", "compare"),
+        (3, _MD5, "2026-01-02T00:00:00.000Z", "size", "present"),
+        (3, _MD5, "2026-01-02T00:00:00.000Z", "md5", "compare"),
+        (4, _MD5, "2026-01-02T00:00:00.000Z", "md5", "fetch"),
+        (3, _MD5, "2026-01-01T00:00:00.000Z", "size", "compare"),
+        (3, _MD5, "2026-01-02T00:00:00.001Z", "size", "compare"),
+        (3, _MD5 + "-2", "2026-01-02T00:00:00+00:00", "md5", "present"),
         (3, _MD5 + "-2", "2026-01-01T00:00:00.000Z", "md5", "present"),
         (3, _MD5 + "-2", "2026-01-03T00:00:00.000Z", "size", "fetch"),
         (3, _MD5, "once", "size", "compare"),
+        (3, _MD5 + "-2", "once", "size", "fetch"),
     ],
 )
 def test_judges_what_is_in_the_place(size: int, etag: str, modified: str, check: str, verdict: Verdict) -> None:
-    """By size, by age, and by MD5 where that is asked for or needed."""
+    """By size, by the object's time, by MD5 where that is asked for or needed, and by age where there is none."""
     wanted = Wanted("a", "x.jpg", size, etag, modified)
-    assert judge(wanted, Found("a", "x.jpg", 3, _NOW), "md5" if check == "md5" else "size") == verdict
+    assert judge(wanted, Found("a", "x.jpg", 3, _THEN), "md5" if check == "md5" else "size") == verdict
 
 
 def test_what_is_not_there_is_fetched() -> None:
     """Neither a missing file nor something that is no file counts."""
     wanted = Wanted("a", "x.jpg", 3, _MD5, "2026-01-01T00:00:00Z")
     assert judge(wanted, None, "size") == "fetch"
-    assert judge(wanted, Found("a", "x.jpg", -1, _NOW), "size") == "fetch"
+    assert judge(wanted, Found("a", "x.jpg", -1, _THEN), "size") == "fetch"
 
 
 def test_a_sample_is_spread_over_the_names() -> None:

@@ -1,16 +1,21 @@
 """The page as text: whole, escaped, and of numbers that stand in the JSON."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
+from importlib.metadata import version
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_report import ESTIMATE, a_report
+from test_verification import a_verification
 
 from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.throughput import LIMIT, Sample, Throughput
+from streammerge.core.verification import CONTENT, MISSING, Difference, Verification
 from streammerge.page import render_page
 
 _VOID = {"meta", "link"}
@@ -72,11 +77,33 @@ def full_report(text: str = "text") -> Report:
     )
 
 
+def full_verification(text: str = "text") -> Verification:
+    """A verification in which every section has something, and every text is this one."""
+    return a_verification(
+        missing=1,
+        different=1,
+        different_reasons={CONTENT: 1},
+        extra=1,
+        extra_reasons={"no source": 1},
+        extra_examples={"no source": [text]},
+        recordio=[f"out/{text}"],
+        compared=2,
+        unreadable=1,
+        unreadable_examples={text: text},
+        differences=[
+            Difference(text, text, MISSING, 1000, None, text, ""),
+            Difference(text, text, CONTENT, 1000, 1000, text, text),
+        ],
+        warnings=["source one looks odd"],
+        sources=[SourceReport("one", f"s3://data/{text}/", "folder", 9, 8, {"empty file": 1}, {"empty file": [text]})],
+    )
+
+
 @settings(max_examples=30)
-@given(_TEXT)
-def test_whatever_a_key_says_is_only_text(text: str) -> None:
+@given(_TEXT, st.sampled_from([full_report, full_verification]))
+def test_whatever_a_key_says_is_only_text(text: str, report: Callable[..., Report | Verification]) -> None:
     """The elements and attributes of the page do not depend on keys; nothing unprintable is left."""
-    plain, hostile = Outline(render_page(full_report())), Outline(render_page(full_report(text)))
+    plain, hostile = Outline(render_page(report())), Outline(render_page(report(text)))
     assert hostile.seen == plain.seen
     assert hostile.attributes == plain.attributes
     assert hostile.open == []
@@ -100,6 +127,51 @@ def test_every_section_is_there_when_it_has_something() -> None:
     assert re.findall("<h2>(.*?)</h2>", full) == titles
     bare = re.findall("<h2>(.*?)</h2>", render_page(a_report()))
     assert bare == ["In all", "From where", "Overlap of the sources", "Left out", "Requests to S3"]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "verdict"), [("interrupted", "interrupted"), ("the credentials have expired", "incomplete")]
+)
+def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> None:
+    """A banner above everything, with the reason, and no verdict that could be mistaken."""
+    page = render_page(a_report(stopped=stopped, warnings=["source one looks odd"]))
+    assert f"<title>Merge: {verdict}</title>" in page
+    banners = re.findall("<li><bdi>(.*?)</bdi></li>", page)
+    assert [stopped in banner for banner in banners] == [True, False]
+    assert "stopped before its end" in banners[0]
+
+
+def test_where_a_page_comes_from() -> None:
+    """When it was made, with the zone, by which version, in what time, by what command, which is only text, too."""
+    made = datetime(2026, 1, 31, 12, 0, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    command = "streammerge merge 's3://data/<b>\u202e/'"
+    report = a_report()
+    page = render_page(report, made=made, command=command)
+    assert page == render_page(report, made=made, command=command)
+    (iso, shown) = re.findall('<time datetime="(.*?)">(.*?)</time>', page)[0]
+    assert datetime.fromisoformat(iso) == made
+    assert re.fullmatch(r"2026-01-3\d \d\d:\d\d:05 UTC[+-]\d{4}", shown)
+    head = Outline(page[page.index("<header>") : page.index("</header>") + 9]).text
+    assert f"by streammerge {version('streammerge')}, in 6 min 10 s" in head
+    assert "streammerge merge 's3://data/<b>\\u202e/'" in head
+    assert "streammerge merge" not in render_page(report)
+
+
+def test_every_section_of_a_verification() -> None:
+    """Differences and extra objects are named with their reasons, and what is empty is left away."""
+    full = render_page(full_verification())
+    titles = ["In all", "From where", "What was compared, and how", "Images of an identity, at the destination",
+              "Missing", "Different", "Extra", "Left out", "Requests to S3"]  # fmt: skip
+    assert re.findall("<h2>(.*?)</h2>", full) == titles
+    assert "<title>Verification: not exactly the plan</title>" in full
+    for said in (CONTENT, "no source", "1,000 B, text", "1.0 kB", "RecordIO files instead of the folders"):
+        assert said in full, said
+    assert "SHA-256" not in full
+    bare = render_page(a_verification(images_per_identity={}, proven={"bytes": 5}, unproven=0))
+    assert "<title>Verification: exactly the plan</title>" in bare
+    assert "SHA-256 of the bytes" in bare
+    titles = ["In all", "From where", "What was compared, and how", "Left out", "Requests to S3"]
+    assert re.findall("<h2>(.*?)</h2>", bare) == titles
 
 
 def test_a_plan_tells_cost_and_time() -> None:

@@ -13,7 +13,7 @@ def test_copies_what_is_not_there() -> None:
     """Every image kept becomes a copy below the identity's folder, with all that the copy needs."""
     decision = decide(identity("id", {"a.jpg": "1"}, {"deep/b.jpg": "22"}, {}), a_job())
     assert decision.verdict == KEPT
-    assert decision.sources == 2
+    assert decision.sources == (0, 1)
     first, second = decision.copies
     assert first == Copy(0, "one/id/a.jpg", "out/id/a.jpg", 1, etag_of("1"), DAY, "id")
     assert second == Copy(1, "two/id/deep/b.jpg", "out/id/deep/b.jpg", 2, etag_of("22"), DAY, "id")
@@ -99,6 +99,19 @@ def test_is_same(planned: str, found: str, modified: str, *, same: bool | None) 
     lies_there = image("a.jpg", etag=found, modified=modified)
     assert is_same(wanted, lies_there) is same
     assert is_same(wanted, lies_there._replace(size=2)) is False
+
+
+@pytest.mark.parametrize(
+    ("planned", "found", "same"),
+    [
+        ("2026-01-01T00:00:05.900Z", "2026-01-01T00:00:05.000Z", True),  # the same moment, by LIST and by HEAD
+        ("2026-01-01T00:00:05.000Z", "2026-01-01T00:00:05Z", True),
+        ("2026-01-01T00:00:05.000Z", "2026-01-01T00:00:04.999Z", False),
+    ],
+)
+def test_times_are_compared_to_the_second(planned: str, found: str, *, same: bool) -> None:
+    """That is as much as HEAD tells."""
+    assert is_same(copy(modified=planned), image("a.jpg", etag=MULTIPART, modified=found)) is same
 
 
 class _Record:

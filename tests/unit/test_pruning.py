@@ -10,7 +10,7 @@ from streammerge.core.extras import Extras
 from streammerge.core.join import EXAMPLES
 from streammerge.core.keys import Location
 from streammerge.core.plan import decide
-from streammerge.core.report import Tally
+from streammerge.core.tally import Tally
 from streammerge.errors import DeniedError, StreamMergeError, UsageError
 from streammerge.pruning import check_prunable, prune
 

@@ -72,6 +72,8 @@ def test_any_text_survives(texts: list[str], size: int) -> None:
     assert (seen, record["size"]) == (texts, size)
     began = from_line(records.began(source, key, target, 1.0)) or {}
     assert [began["fingerprint"], began["job"], began["run"]] == [source, key, target]
+    began = from_line(records.began(source, key, target, 1.0, command=etag)) or {}
+    assert began.get("command", "") == etag
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{", b'"\xff"'])
@@ -180,7 +182,7 @@ def test_chronicle_of_several_runs() -> None:
     lines = [
         BEGAN,
         *(records.failed(failed, "one", "SlowDown", "too \x1bfast", 60.0) for failed in (again, never)),
-        records.began("this job", "a into b", "second", 120.0),
+        records.began("this job", "a into b", "second", 120.0, command="cd /x && streammerge merge \x1bjob.toml"),
         records.copied(again, "one", again.etag, 121.0),
         records.removed("out/x", 122.0),
         records.ended(complete=False, at=123.0),
@@ -195,6 +197,7 @@ def test_chronicle_of_several_runs() -> None:
         "Journal:  the journal (1.2 kB)",
         "Job:      a into b",
         "State:    incomplete: run the same command again to go on, last recorded 1970-01-01 00:02:03 UTC",
+        "To go on: cd /x && streammerge merge \\x1bjob.toml",
         "Runs:     2",
         "  began 1970-01-01 00:00:01 UTC, not ended",
         "  began 1970-01-01 00:02:00 UTC, ended 1970-01-01 00:02:03 UTC, incomplete",
@@ -202,7 +205,7 @@ def test_chronicle_of_several_runs() -> None:
         "Failed:   1",
         "  1970-01-01 00:01:00 UTC one/\\x1b2.jpg: too \\x1bfast",
         "Removed:  1 from the destination, outside the plan",
-        "Damaged:  1 lines cannot be read; what they recorded is looked at anew",
+        "Damaged:  1 line cannot be read; what was recorded there is looked at anew",
     ]
 
 
@@ -221,14 +224,19 @@ def test_how_a_job_stands(lines: list[bytes], state: str, *, held: bool) -> None
     """The last run decides, and whether one is at work; JSON and text agree."""
     told = chronicle(lines, "the journal", held=held)
     assert told.state == told.to_json()["state"] == state
-    assert {"running": "a run is at work"}.get(state, state) in render_chronicle(told)
+    text = render_chronicle(told)
+    assert {"running": "a run is at work"}.get(state, state) in text
+    assert "To go on" not in text  # nobody has recorded how
+    told.command = "streammerge merge job.toml"
+    assert ("To go on: streammerge merge job.toml" in render_chronicle(told)) == (state[0] == "i")
 
 
 def test_the_names_in_json() -> None:
     """Scripts rely on these names: a change here is a change for every one of them."""
     found = chronicle([BEGAN], "the journal").to_json()
     assert list(found) == [
-        *("journal", "held", "size", "job", "fingerprint", "runs", "copied", "bytes", "removed", "damaged", "last"),
+        *("journal", "held", "size", "job", "fingerprint", "command", "runs", "copied", "bytes", "removed", "damaged"),
+        "last",
         *("failures", "state", "failed"),
     ]
     assert list(found["runs"][0]) == ["run", "began", "ended", "complete"]

@@ -12,7 +12,7 @@ from samples import DAY, Present, a_decision, a_job, copy, image
 from streammerge.copying import Copying
 from streammerge.core.keys import Location
 from streammerge.core.plan import Copy, is_same
-from streammerge.core.report import Tally
+from streammerge.core.tally import Tally
 from streammerge.errors import DeniedError, IncompleteError, ObjectError, S3Error, UsageError, unwrap
 from streammerge.progress import Progress
 from streammerge.s3.options import Options

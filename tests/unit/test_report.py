@@ -14,8 +14,9 @@ from streammerge.core.cost import Estimate
 from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
-from streammerge.core.rendering import human_bytes, human_time, render
-from streammerge.core.report import Failure, Report, SourceReport, Tally
+from streammerge.core.rendering import human_bytes, human_time, render, so_far
+from streammerge.core.report import Failure, Report, SourceReport
+from streammerge.core.tally import Tally
 
 ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
 
@@ -86,6 +87,7 @@ Avg images per identity: 3.8
         ({"conflicts": 1}, "MERGE INCOMPLETE", False),
         ({"not_attempted": 1}, "MERGE INCOMPLETE", False),
         ({"extra": 1, "recordio": ["out/train.rec"], "skipped_too_many": 1, "dropped": 1}, "MERGE COMPLETE", True),
+        ({"stopped": "interrupted"}, "MERGE INCOMPLETE", False),
         ({"command": "plan", "estimate": ESTIMATE, "not_attempted": 7}, "MERGE PLAN", True),
         ({"command": "plan", "estimate": ESTIMATE, "conflicts": 1}, "MERGE PLAN", False),
     ],
@@ -172,6 +174,7 @@ def test_the_text_of_trouble() -> None:
         "  out/id/4.jpg",
         "  … and 1 more",
         "  out/\\x1b[2J",
+        "  In what each differs, and whether its bytes do, says `streammerge verify --deep all`",
         "  … and 3 more",
     ):
         assert line in text.split("\n")
@@ -182,6 +185,18 @@ def test_the_text_of_trouble() -> None:
     )
     assert "train.rec at the destination: a trainer that finds RecordIO\n" in text
     assert "\x1b" not in text
+
+
+def test_a_run_that_was_stopped() -> None:
+    """How far it came in a sentence, and in the text why it did not come further."""
+    stopped = a_report(
+        identities=3, skipped=1, images=1_234, copied=1_000, already_present=200, failed=1, not_attempted=33,
+        bytes_copied=5_000, stopped="the journal cannot be written",
+    )  # fmt: skip
+    images = "1,234 images to keep: 1,000 copied (5.0 kB), 200 already there, 1 failed, 33 still to copy"
+    assert so_far(stopped) == f"Settled so far: 4 identities with {images}"
+    assert ", 7 in conflict, " in so_far(replace(stopped, conflicts=7))
+    assert "Stopped:       before its end: the journal cannot be written" in render(stopped).split("\n")
 
 
 def test_nothing_at_all() -> None:
@@ -231,6 +246,8 @@ FIELDS = [
     "warnings",
     "removed",
     "not_removed",
+    "stopped",
+    "overlaps",
     "complete",
 ]
 
@@ -293,6 +310,23 @@ def test_a_tally_counts_decisions() -> None:
     assert (report.extra, report.seconds, report.requests) == (3, 1.235, {"copy": 1})
 
 
+def test_what_each_pair_of_sources_shares() -> None:
+    """Of the identities that keep alone, whoever else has them; one that is decided anew counts as it is now."""
+    one = {"all": {"a.jpg": "1"}, "first": {"a.jpg": "1", "b.jpg": "1"}, "few": {"a.jpg": "1"}}
+    two = {"all": {"b.jpg": "1"}, "first": {"c.jpg": "1"}, "few": {"a.jpg": "1"}}
+    three = {"all": {"c.jpg": "1"}}
+    tally = tally_of({}, one, two, three, {})
+    assert [pair.identities for pair in report_of(tally).overlaps] == [2, 1, 1]
+    decision = decide(identity("all", one["all"], two["all"], three["all"], {}), tally.job)
+    tally.withdrawn(decision)
+    tally.decided(decide(identity("all", one["all"], {}, three["all"], {}), tally.job))
+    report = report_of(tally)
+    assert [(pair.one, pair.other, pair.identities) for pair in report.overlaps] == [
+        ("one", "two", 1), ("one", "three", 1), ("two", "three", 0)
+    ]  # fmt: skip
+    assert (report.single_source, report.multi_source) == (0, 2)
+
+
 CONTENTS = st.dictionaries(st.sampled_from(["a.jpg", "b.jpg", "c.jpg"]), st.sampled_from("123"), max_size=3)
 MEMBERS = st.dictionaries(st.sampled_from("xyz"), CONTENTS, max_size=3)
 
@@ -312,6 +346,9 @@ def test_the_counts_add_up(
         tally.failure(Failure(str(number), "", "", ""), a_decision())
     report = report_of(tally)
     assert report.identities == report.single_source + report.multi_source
+    assert [(pair.one, pair.other, pair.identities) for pair in report.overlaps] == [
+        ("one", "two", report.multi_source)
+    ]
     assert report.skipped == report.skipped_too_few + report.skipped_too_many
     assert report.images == (
         report.copied + report.already_present + report.failed + report.conflicts + report.not_attempted
