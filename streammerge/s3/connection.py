@@ -60,6 +60,10 @@ _NETWORK = (
 _BOTOCORE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
 # What comes of an answer that is none of S3's: botocore trusts a server
 _CONFUSED = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
+_NOT_IN_URL = (
+    "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
+    "not take: leave it out. Keys come from the environment, a profile or a role"
+)
 _RENEW = "Renew them and run the same command again"
 _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
@@ -173,7 +177,9 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
         client = await opening.__aenter__()
     except botocore.exceptions.BotoCoreError as error:
         raise UsageError(f"cannot connect to S3: {error}") from error
-    except ValueError as error:  # of an endpoint that is none
+    except ValueError as error:  # of an endpoint that is none; it quotes it
+        if "@" in str(error):
+            raise UsageError(_NOT_IN_URL) from None
         raise UsageError(
             f"cannot connect to S3: {error}. An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL: "
             "say http://HOST:PORT, or https://HOST"
@@ -185,10 +191,7 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
                 "or give the instance a role"
             )
         if "@" in urlsplit(client.meta.endpoint_url).netloc:
-            raise UsageError(
-                "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
-                "not take: leave it out. Keys come from the environment, a profile or a role"
-            )
+            raise UsageError(_NOT_IN_URL)
         trust = _trust(core.get_config_variable("ca_bundle"))
         async with aclosing(Wire(trust, options.timeout)) as wire:
             connection = Connection(options, client, wire, _provider=provider)

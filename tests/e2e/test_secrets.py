@@ -34,10 +34,14 @@ def test_nothing_tells_a_secret(ceph: Server, moto_server: Server, tmp_path: Pat
         assert private.encode() not in told
 
 
-@pytest.mark.parametrize("option", [True, False], ids=["option", "environment"])
-def test_a_password_in_the_endpoint_is_refused_and_not_repeated(tmp_path: Path, *, option: bool) -> None:
+@pytest.mark.parametrize(
+    ("option", "scheme"),
+    [(True, "http://"), (False, "http://"), (True, "")],
+    ids=["option", "environment", "no URL"],
+)
+def test_a_password_in_the_endpoint_is_refused_and_not_repeated(tmp_path: Path, scheme: str, *, option: bool) -> None:
     """It would end up in messages, pages and journals: exit 2, without a word of it, before anything is sent."""
-    endpoint = f"http://somebody:{_PASSWORD}@127.0.0.1:9"
+    endpoint = f"{scheme}somebody:{_PASSWORD}@127.0.0.1:9"
     env = environment(Server(endpoint, "KEY", "secret-that-nobody-may-see"), XDG_STATE_HOME=str(tmp_path))
     more = ["--endpoint-url", endpoint] if option else []
     ended = streammerge("merge", "s3://bucket/one/", "--into", "s3://bucket/into/", "--json", *more, env=env)
