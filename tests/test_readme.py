@@ -50,7 +50,7 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
         "datasets/reidnet_v2_training_data/rekognition_set/": ["p1/b.jpg", "p3/a.jpg"],
     }
     put_all(client, bucket, {prefix + key: b"x" for prefix, keys in folders.items() for key in keys})
-    assert "at --min-images 2: 1 identities, 2 images" in run(["bash", "-euc", block("inspect")], shell, tmp_path)
+    assert "at --min-images 2: 1 identity with 2 images" in run(["bash", "-euc", block("inspect")], shell, tmp_path)
     said = run(["bash", "-euc", block("job")], shell, tmp_path)
     assert "Total identities: 1" in said
     assert f"  faces_only                s3://{bucket}/datasets/faces_only/rekognition_set/\n" in said

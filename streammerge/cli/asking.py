@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from streammerge.core.extras import Extras, describe
+from streammerge.core.rendering import counted
 from streammerge.errors import UsageError
 from streammerge.progress import Progress
 from streammerge.pruning import Confirm
@@ -31,8 +32,7 @@ def confirm_of(*, prune: bool, yes: bool, progress: Progress) -> Confirm | None:
 
 
 def _what(extras: Extras) -> str:
-    objects = "object" if extras.total == 1 else "objects"
-    lines = [f"To remove: {extras.total:,} {objects} below {extras.destination}, outside the plan"]
+    lines = [f"To remove: {counted(extras.total, 'object')} below {extras.destination}, outside the plan"]
     return "\n".join(lines + describe(extras.by_reason(), extras.examples))
 
 

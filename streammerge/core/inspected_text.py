@@ -3,7 +3,7 @@
 from streammerge.core.histogram import Bar, bars
 from streammerge.core.inspected import InspectionReport, NoiseReport, PrefixReport, Together
 from streammerge.core.keys import printable
-from streammerge.core.rendering import human_bytes
+from streammerge.core.rendering import counted, human_bytes
 
 _RULE = "=" * 60
 _WIDTH = 40  # characters of the longest bar
@@ -19,10 +19,9 @@ def render_inspection(report: InspectionReport) -> str:
         lines += [*_together(report.together), ""]
     lines += ["A merge would keep"]
     for keep in report.keeps:
-        joint = f", {keep.only_together:,} of them only together" if keep.only_together else ""
-        lines.append(
-            f"  at --min-images {keep.min_images}: {keep.identities:,} identities, {keep.images:,} images{joint}"
-        )
+        kept = f"{counted(keep.identities, 'identity')} with {counted(keep.images, 'image')}"
+        joint = f"; {counted(keep.only_together, 'identity')} of these only together" if keep.only_together else ""
+        lines.append(f"  at --min-images {keep.min_images}: {kept}{joint}")
     if report.noise is not None:
         lines += ["", *_noise(report.noise)]
     lines += ["", *(f"Warning: {warning}" for warning in report.warnings)] if report.warnings else []
@@ -33,13 +32,14 @@ def _prefix(prefix: PrefixReport) -> list[str]:
     by = prefix.layout_found + (", layout proposed from the names" if prefix.layout_proposed else "")
     lower, median, upper = prefix.quartiles
     found = f"images in folders {prefix.in_folders:,}, deeper {prefix.nested:,}, loose {prefix.loose:,}"
-    spread = f"{lower:,} / {median:,} / {upper:,} images (quartiles), {prefix.mean:,} on average"
+    half = f"{lower:,}" if lower == upper else f"{lower:,} to {upper:,}"
+    spread = f"{counted(median, 'image')} at the median, {half} in the middle half"
     lines = [
         f"{prefix.name}  {printable(prefix.url)}",
         f"  Layout:      {printable(prefix.layout)} ({by}); {found}",
         f"  Identities:  {prefix.identities:,}, {prefix.single_image_identities:,} of them with a single image",
         f"  Images:      {prefix.images:,} of {prefix.objects:,} objects, {human_bytes(prefix.bytes)}",
-        f"  An identity: {spread}, at most {prefix.most:,}",
+        f"  An identity: {spread}, {prefix.mean:,} on average, {prefix.most:,} at most",
         *_bars(bars(prefix.images_per_identity)),
         f"  Ignored:     {sum(prefix.ignored.values()):,}",
     ]
@@ -64,9 +64,10 @@ def _bars(found: list[Bar]) -> list[str]:
 
 
 def _together(together: Together) -> list[str]:
+    identities = counted(together.identities, "identity")
     lines = [
-        f"Together: {together.identities:,} identities, {together.shared_identities:,} of them in several prefixes",
-        f"  images whose name is taken, to be renamed: {together.renamed:,}",
+        f"Together: {identities}, {together.shared_identities:,} of them in several prefixes",
+        f"  images to rename, their name being taken: {together.renamed:,}",
     ]
     for pair in together.overlaps:
         lines.append(f"  {pair.one} and {pair.other}: identities in both: {pair.identities:,}")
@@ -82,5 +83,5 @@ def _noise(noise: NoiseReport) -> list[str]:
         for places in noise.examples[:_SHOWN]
     ]
     if noise.incomparable:
-        lines.append(f"  not compared: {noise.incomparable:,} images whose ETag is no MD5")
+        lines.append(f"  not compared: {counted(noise.incomparable, 'image')} whose ETag is no MD5")
     return lines

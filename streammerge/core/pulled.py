@@ -93,7 +93,7 @@ def render_pull(report: PullReport) -> str:
         _RULE,
         f"Identities: {report.identities:,}{drawn}",
         f"Images: {report.images:,} ({human_bytes(report.bytes)})",
-        f"Images per identity: {report.average:.1f} on average, {report.smallest:,} to {report.largest:,}",
+        f"Images per identity: {report.average:,.1f} on average, {report.smallest:,} to {report.largest:,}",
         "",
         f"From           {report.url}",
         f"Into           {report.directory}",

@@ -51,7 +51,7 @@ def _headline(report: Report) -> list[str]:
     ]
     if report.skipped_too_many:
         lines.append(f"Skipped (too many images): {report.skipped_too_many:,}")
-    return [*lines, f"Avg images per identity: {average:.1f}"]
+    return [*lines, f"Avg images per identity: {average:,.1f}"]
 
 
 def _where(report: Report) -> list[str]:
@@ -89,7 +89,7 @@ def _estimate(report: Report) -> list[str]:
     return [
         f"To copy:       {report.not_attempted:,} ({human_bytes(report.bytes_to_copy)})",
         f"Already there: {report.already_present:,}",
-        f"Cost:          {_usd(cost.usd)} for the copies ({_prices(cost.prices_as_of)})",
+        f"Cost:          {human_usd(cost.usd)} for the copies ({_prices(cost.prices_as_of)})",
         f"Time:          {human_time(cost.seconds)} at best, with {cost.copies_per_second:,.0f} copies a second",
     ]
 
@@ -160,7 +160,8 @@ def _prices(as_of: str) -> str:
     return "at the prices given" if as_of == "given" else f"prices of {as_of}; --price overrides"
 
 
-def _usd(amount: float) -> str:
+def human_usd(amount: float) -> str:
+    """An amount of money to the cent; one above zero is never shown as zero."""
     return "less than $0.01" if 0 < amount < _CENT else f"${amount:,.2f}"
 
 

@@ -2,7 +2,7 @@
 
 from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.rendering import describe_sources, human_bytes, human_time
+from streammerge.core.rendering import counted, describe_sources, human_bytes, human_time
 from streammerge.core.verification import BYTES, ETAG, JOURNAL, MISSING, Verification
 
 _RULE = "=" * 60
@@ -13,11 +13,12 @@ PROVEN_BY = {ETAG: "ETag", JOURNAL: "journal", BYTES: "SHA-256 of the bytes"}
 def render_verification(found: Verification) -> str:
     """The verification as text, for people."""
     title = "VERIFIED" if found.exact else "VERIFICATION FOUND DIFFERENCES"
+    planned = f"{counted(found.images, 'image')} of {counted(found.identities, 'identity')}"
     lines = [
         *(_RULE, title, _RULE),
         *describe_sources(found.sources),
         f"Destination:   {found.destination}",
-        f"Planned:       {found.images:,} images of {found.identities:,} identities ({human_bytes(found.bytes)})",
+        f"Planned:       {planned} ({human_bytes(found.bytes)})",
         f"Right:         {found.right:,}",
         *(f"  {count:,} proven by {PROVEN_BY[proof]}" for proof, count in found.proven.items()),
     ]

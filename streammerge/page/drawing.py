@@ -31,7 +31,13 @@ def draw(content: Content, origin: Origin) -> str:
     )
     environment.filters["chart"] = _chart
     environment.filters["path"] = json.dumps
+    environment.filters["breakable"] = _breakable
     return environment.get_template("page.html.j2").render(content=content, origin=origin)
+
+
+def _breakable(key: str) -> Markup:
+    """A key that may break after each slash, before it has to break anywhere."""
+    return Markup("/<wbr>").join(map(escape, key.split("/")))
 
 
 def _chart(chart: Chart) -> Markup:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from streammerge.core.rendering import human_bytes, human_time
+from streammerge.core.rendering import human_bytes, human_time, human_usd
 from streammerge.core.report import INTERRUPTED, Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
 from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
@@ -55,7 +55,7 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
         facts += [
             ("to copy", figures("not_attempted")),
             ("to copy, in size", figures("bytes_to_copy", form=human_bytes)),
-            ("estimated cost", figures("estimate", "usd", form=lambda usd: f"${usd:,.2f}")),
+            ("estimated cost", figures("estimate", "usd", form=human_usd)),
             ("estimated time", figures("estimate", "seconds", form=human_time)),
         ]
     return [*facts, ("conflicts", figures("conflicts")), ("outside the plan", figures("extra"))]

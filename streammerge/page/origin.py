@@ -1,5 +1,6 @@
 """Where a page comes from: when it was made, by which version, by what command, and how long that took."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,13 +12,13 @@ from streammerge.page.content import Figures, Key, Number, key
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What the head of a page says of it. made: ISO 8601; when: the same for people; command: None if not known."""
+    """What the head of a page says of it. made: ISO 8601; when: the same for people; command: its words, if known."""
 
     made: str
     when: str
     version: str
     took: Number
-    command: Key | None
+    command: Sequence[Key]
 
 
 def origin_of(report: Any, command: str, made: datetime | None) -> Origin:
@@ -25,5 +26,5 @@ def origin_of(report: Any, command: str, made: datetime | None) -> Origin:
     at = (made or datetime.now(UTC)).astimezone()
     iso = at.isoformat(timespec="seconds")
     took = Figures(report.to_json())("seconds", form=human_time)
-    when = f"{at:%Y-%m-%d %H:%M:%S} UTC{at:%z}"
-    return Origin(iso, when, version("streammerge"), took, key(command) if command else None)
+    when = f"{at:%Y-%m-%d %H:%M:%S} UTC{iso[19:]}"
+    return Origin(iso, when, version("streammerge"), took, [key(word) for word in command.split()])

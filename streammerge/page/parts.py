@@ -13,7 +13,7 @@ def from_where(
     destination: str, rules: Mapping[str, Any], sources: Sequence[SourceReport], figures: Figures
 ) -> Section:
     """The destination, the rules of the job, and its sources; the numbers of these stand at `sources` in the JSON."""
-    said = [(name.replace("_", "-"), key(str(rule))) for name, rule in rules.items() if rule is not None]
+    said = [(name.replace("_", "-"), str(rule)) for name, rule in rules.items() if rule is not None]
     rows: list[list[Cell]] = [
         [
             source.name,

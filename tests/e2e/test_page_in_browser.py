@@ -75,7 +75,7 @@ def test_a_page_in_the_browser(
     rendered = browser.render(page)
     assert rendered.console == []
     assert "<script" not in rendered.dom
-    assert f'<bdi class="key">streammerge {verb} {arguments[0]}' in rendered.dom
+    assert f"streammerge {verb} {arguments[0]}" in re.sub("<.*?>", "", rendered.dom)
     assert "\u202e" not in rendered.dom
     assert "\\u202egpj.live.jpg" in rendered.dom
     shown = numbers(rendered.dom)

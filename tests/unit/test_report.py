@@ -14,7 +14,7 @@ from streammerge.core.cost import Estimate
 from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
-from streammerge.core.rendering import human_bytes, human_time, render, so_far
+from streammerge.core.rendering import counted, human_bytes, human_time, human_usd, render, so_far
 from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.tally import Tally
 
@@ -409,6 +409,26 @@ def test_what_the_sources_held() -> None:
 def test_bytes_for_people(count: int, text: str) -> None:
     """The unit suits the number, and never does one unit spill into the next."""
     assert human_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "text"),
+    [
+        (0, "image", "0 images"),
+        (1, "identity", "1 identity"),
+        (2, "identity", "2 identities"),
+        (1000, "image", "1,000 images"),
+    ],
+)
+def test_numbers_of_things(count: int, what: str, text: str) -> None:
+    """One is one, and any other number is many."""
+    assert counted(count, what) == text
+
+
+@pytest.mark.parametrize(("amount", "text"), [(0, "$0.00"), (0.004, "less than $0.01"), (1234.5, "$1,234.50")])
+def test_money_for_people(amount: float, text: str) -> None:
+    """What costs something is never shown as nothing."""
+    assert human_usd(amount) == text
 
 
 @pytest.mark.parametrize(
