@@ -110,3 +110,20 @@ async def test_denied_object_on_ceph(ceph: CephServer) -> None:
             with pytest.raises(DeniedError):
                 await store.copy(copy, source, destination)
         assert list(walk(stranger, own, "")) == []
+
+
+@pytest.mark.parametrize("name", ["ceph", "seaweed"])
+async def test_a_wrong_clock_is_put_right_by_a_refusal(request: pytest.FixtureRequest, name: str) -> None:
+    """A signature an hour off is refused by real servers, and what they say is enough for botocore to sign it right."""
+    server: Server = request.getfixturevalue(name)
+    with contextlib.closing(connect(server)) as client:
+        bucket = new_bucket(client)
+        put_all(client, bucket, {"from/ada/1.jpg": b"x"})
+    async with _store(server) as store:
+        await store.probe(Location(bucket, "from/"))
+        for offset in (-3600.0, 3600.0):
+            store._connection.clock_offset = offset
+            head = await store.objects.head(bucket, "from/ada/1.jpg")
+            assert head is not None
+            assert abs(store._connection.clock_offset) < 60
+        assert (store.requests["head"], store.requests["get"]) == (4, 2)
