@@ -59,6 +59,16 @@ async def test_puts_many_at_a_time(tmp_path: Path) -> None:
     assert inside(tmp_path) == {f"id{number % 7}/{number}.jpg": b"%d" % number for number in range(100)}
 
 
+async def test_closing_waits_for_what_was_only_just_asked_for(tmp_path: Path) -> None:
+    """Also where no thread has heard of it yet."""
+    with open_folder(tmp_path) as folder:
+        tasks = [asyncio.create_task(put(folder, f"a/{number}.jpg", b"abc")) for number in range(20)]
+        await asyncio.sleep(0)
+        assert not inside(tmp_path)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert len(inside(tmp_path)) == 20
+
+
 async def test_never_writes_through_links(tmp_path: Path) -> None:
     """A folder that is a link is refused, whatever it leads to; a file that is a link is replaced, not followed."""
     outside, directory = tmp_path / "outside", tmp_path / "set"
