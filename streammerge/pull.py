@@ -28,6 +28,7 @@ from streammerge.downloading import Downloading
 from streammerge.errors import RunError, S3Error, UsageError, unwrap
 from streammerge.folder import Folder, open_folder
 from streammerge.handoff import HandOff
+from streammerge.neighbours import spelling
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
 from streammerge.s3.retry import Retries
@@ -112,7 +113,7 @@ async def _open(options: Options) -> AsyncIterator["S3Store"]:
 async def _probe(store: "S3Store", location: Location) -> None:
     page = await store.probe(location, delimiter="/")
     if not page.objects and not page.prefixes and page.token is None:
-        raise _nothing(location)
+        raise _nothing(location, f". {await spelling(store, location)}")
     if looks_flat(Source("set", location), page.objects, len(page.prefixes)):
         raise UsageError(
             f"{location} looks flat: more images lie directly under the prefix than there are folders, and a trainer "
@@ -120,9 +121,9 @@ async def _probe(store: "S3Store", location: Location) -> None:
         )
 
 
-def _nothing(location: Location) -> RunError:
+def _nothing(location: Location, advice: str = "") -> RunError:
     return RunError(
-        f"{location} holds no images yet, so there is nothing to pull. To make the merged set, run\n"
+        f"{location} holds no images yet, so there is nothing to pull{advice}. To make the merged set, run\n"
         f"  streammerge merge s3://BUCKET/FIRST/ s3://BUCKET/SECOND/ --into {location} --min-images 2\n"
         "with the prefixes of its sources, and then this command again"
     )

@@ -125,6 +125,7 @@ def test_nothing_there_says_how_to_make_it(merged: Set, tmp_path: Path) -> None:
         assert ended.code == 1
         command = f"streammerge merge s3://BUCKET/FIRST/ s3://BUCKET/SECOND/ --into s3://{merged.bucket}/{below}"
         assert command in ended.err
+        assert ("below s3://" in ended.err) == (below == "nothing/"), "the names beside a prefix that is mistyped"
         assert not (tmp_path / "new").exists()
     missing = streammerge("pull", "s3://no-such-bucket-here/set/", str(tmp_path / "new"), server=merged.server)
     assert missing.code == 2
