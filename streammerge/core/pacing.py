@@ -10,14 +10,15 @@ learned, by the same question: the bound was moved by a step, did the yield move
 - The pace bounds starts a second. There is none until the first SlowDown: a store that refuses within 3 ms what it
   would serve in 100 ms just gets more to refuse from a bound in flight. The rate follows what the store admits (BBR's
   delivery rate), holds a little below, probes upwards now and then. A few percent of refusals are no limit by
-  themselves (BBRv2's loss threshold): if asking for more yields more, they are noise. After an outage the rate doubles
-  back towards where it was (slow start up to ssthresh).
+  themselves (BBRv2's loss threshold): if asking for more yields more, or if asking for less spares none, they are
+  noise, and as many are expected from then on. After an outage the rate doubles back towards where it was (slow start
+  up to ssthresh).
 
 A round in which a bound did not bind (a slow producer, the other bound was tighter) says nothing about it.
 """
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, sqrt
 
 ROUND = 0.05  # seconds: the shortest round; counts of less are mostly noise
 SAMPLE, PATIENCE = 32, 1.0  # answers a round waits for, and for how many seconds
@@ -32,6 +33,8 @@ FASTER, CAREFUL, RAMP = 1.25, 0.12, 0.5  # a step that paid grows so; at most th
 PAID, FREE = 0.2, 0.15  # elasticity above which a larger size paid, below which a smaller one was free
 QUEUEING = 1.5  # times the lowest latency of a round: ends the ramp of the size
 FEW = 4  # requests in flight, of which to try fewer would cost more than it could save
+NOISE, NOISIEST = 0.025, 0.15  # shares of refusals between which they may be called noise
+MEMORY = 300  # starts over which the noise is learned
 SLOWEST = 10.0  # requests a second, also while everything is refused
 
 
@@ -66,6 +69,8 @@ class _Pace:
         self._reference = 0.0  # admitted before the last step
         self._fell = False  # in the round before
         self._good = 0.0  # the rate before the last fall
+        self._share = 0.0  # of refusals, that made it fall
+        self._noise = 0.0  # share of refusals that no fall has spared
 
     @property
     def hoped(self) -> float:
@@ -84,16 +89,26 @@ class _Pace:
 
     def judge(self, seen: _Round) -> bool:
         """Adapt to a round; true if the rate had to fall."""
-        refused = seen.throttled > TOLERATED * seen.starts + STRAY
-        quiet = seen.throttled <= STRAY
+        share = seen.throttled / max(seen.starts, 1)
+        if self._fell and self._was_vain(share):
+            self._set(self._good)
+            self._fell, self._probe_at = False, seen.end + HOLD
+            return False
+        expected = self._noise * seen.starts
+        expected += 2 * sqrt(expected) + STRAY
+        quiet = seen.throttled <= expected
+        refused = seen.throttled > max(expected, TOLERATED * seen.starts + STRAY)
         futile = self._probing and not quiet and seen.admitted < self._reference * (1 + self._step / 2)
         flattered = self._fell and not quiet  # the last rate counted in what the bucket had saved up
         if refused or futile or flattered:
             self._good = self._good if self._fell else self.rate
+            self._share = share
             self._set(min(self.rate, max(MARGIN * seen.admitted, self.rate / 2)))
             self._fell, self._probing, self._step = refused or futile, False, PACE_STEP
             self._probe_at = seen.end + HOLD
             return True
+        if not self._probing and not self._fell:
+            self._noise += (share - self._noise) * seen.starts / (seen.starts + MEMORY)
         self._fell = False
         if seen.starts < 0.9 * self.rate * seen.elapsed:  # not what held requests back
             return False
@@ -107,6 +122,16 @@ class _Pace:
             self._reference = seen.admitted
             self._set(self.rate * (1 + self._step))
         return False
+
+    def _was_vain(self, share: float) -> bool:
+        """Whether the last fall spared no refusals, so that they are noise; more than before are a bucket run dry."""
+        if share < 0.5 * self._share:
+            self._noise = min(self._noise, share)
+            return False
+        vain = NOISE < share < min(NOISIEST, 1.5 * self._share)
+        if vain:
+            self._noise = share
+        return vain
 
     def _set(self, rate: float) -> None:
         self.rate = max(rate, SLOWEST)
