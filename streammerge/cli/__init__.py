@@ -1,7 +1,6 @@
 """The command line: reads options, runs a verb, prints its report, and turns errors into exit codes."""
 
 import io
-import json
 import logging
 import sys
 import traceback
@@ -10,7 +9,7 @@ import click
 
 from streammerge.cli.commands import commands
 from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, STOPPING, ending
-from streammerge.colours import coloured
+from streammerge.cli.showing import show_error, tell
 
 
 def main() -> int:
@@ -35,7 +34,7 @@ def main() -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    print(coloured(f"streammerge: {message}", sys.stderr), file=sys.stderr)
+    tell(f"streammerge: {message}")
     if "--json" in sys.argv:
-        print(json.dumps({"error": message, "exit_code": code}))
+        show_error(message, code)
     return code
