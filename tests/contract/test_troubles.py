@@ -439,6 +439,16 @@ async def test_a_head_that_is_refused_for_once() -> None:
     assert (s3.count("head"), s3.count("get")) == (3, 2)
 
 
+async def test_heads_that_are_refused_while_gets_are_not() -> None:
+    """As by a proxy: what lies at a target cannot be looked at, so it is a conflict, and does not stop the run."""
+    occupied = {**_IMAGES, "into/ada/1.jpg": Kept(md5_of("something else"))}
+    s3 = ScriptedS3(occupied, lambda request: refusal(403, "") if request.operation == "head" else None)
+    with _served(s3) as server:
+        report = await merge(_job(), Options(endpoint_url=server.endpoint_url, attempts=2))
+    assert (report.copied, report.conflicts) == (2, 1)
+    assert (s3.count("head"), s3.count("get")) == (4, 2)  # of the target, and of its source
+
+
 def _refusing_all(*operations: str, status: int, code: str) -> Callable[[Request], Answer | None]:
     return lambda request: refusal(status, code) if request.operation in operations else None
 
