@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 import traceback
 
@@ -14,6 +15,7 @@ from streammerge.cli.showing import show_error, tell
 
 def main() -> int:
     """Run the command of sys.argv and return its exit code."""
+    _stand_in_for_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
@@ -31,6 +33,16 @@ def main() -> int:
     except Exception:  # noqa: BLE001 - the last resort
         traceback.print_exc()
         return _failed("that is a bug in streammerge. Please report it, with the lines above", FAILED)
+
+
+def _stand_in_for_what_is_closed() -> None:
+    """Where whoever has started us closed stdin, stdout or stderr, the next file or socket would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
 
 
 def _failed(message: str, code: int) -> int:

@@ -79,3 +79,18 @@ def test_interrupted_with_its_readers(tmp_path: Path, gone: tuple[str, ...]) -> 
     assert "<title>Merge: interrupted</title>" in (tmp_path / "page.html").read_text("utf-8")
     (told,) = json.loads(streammerge("status", "--json", env=env).out)["journals"]
     assert told["copied"] == store.count("copy") == 6
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_without_stdin_stdout_or_stderr(server: Server, tmp_path: Path, closed: str) -> None:
+    """As some that start daemons close them: no socket takes their place, and nothing is written into one."""
+    page = tmp_path / "page.html"
+    command = [sys.executable, "-m", "streammerge", *_MERGE, "--html", str(page)]
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {closed}', "sh", *command],
+        env=environment(server, XDG_STATE_HOME=str(tmp_path)), capture_output=True, text=True, timeout=_BOUND,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("MERGE COMPLETE" in done.stdout) == (">&-" not in closed.split())
+    assert "<title>Merge: complete</title>" in page.read_text("utf-8")
