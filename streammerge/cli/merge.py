@@ -93,7 +93,10 @@ def merge(**given: Any) -> int:
 def _of_journal(place: str | None) -> list[str]:
     if place is None:
         return []
-    size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    try:
+        size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    except OSError:  # somebody has removed it meanwhile
+        return []
     return [f"Journal:       {place}", f"               {size}keep it while this job may run again"]
 
 

@@ -81,6 +81,22 @@ def test_interrupted_with_its_readers(tmp_path: Path, gone: tuple[str, ...]) -> 
     assert told["copied"] == store.count("copy") == 6
 
 
+def test_journal_that_is_gone_by_then(tmp_path: Path) -> None:
+    """Somebody has removed it while the merge went on: there is nothing to say of it, and the report is shown."""
+    journal, store = tmp_path / "journal", _three_identities()
+
+    def remove(request: Request) -> None:
+        if request.operation == "copy":
+            journal.unlink(missing_ok=True)
+
+    store.script = remove
+    with stub_s3(store) as running:
+        ended = streammerge(*_MERGE, "--journal", str(journal), server=running)
+    assert (ended.code, ended.err) == (0, "")
+    assert "MERGE COMPLETE" in ended.out
+    assert "Journal:" not in ended.out
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_without_stdin_stdout_or_stderr(server: Server, tmp_path: Path, closed: str) -> None:
     """As some that start daemons close them: no socket takes their place, and nothing is written into one."""
