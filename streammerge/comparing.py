@@ -13,6 +13,7 @@ from typing import Protocol
 from streammerge.catalogue import Catalogue
 from streammerge.core.keys import Location
 from streammerge.core.local import Check, Found, Wanted, judge, may_be_current
+from streammerge.errors import TransientError
 from streammerge.folder import Folder
 from streammerge.s3.retry import Retries, persist
 
@@ -87,5 +88,8 @@ class Comparing:
         if await self._folder.confirm(wanted.path, wanted.etag, wanted.time):
             return True
         key = self._location.prefix + wanted.path
-        is_md5 = await persist(lambda: self._store.etag_is_md5(self._location, key), self._retries)
+        try:
+            is_md5 = await persist(lambda: self._store.etag_is_md5(self._location, key), self._retries)
+        except TransientError:
+            return False  # to fetch it is right in any case, and what fails then is this image alone
         return not is_md5 and may_be_current(wanted, found)

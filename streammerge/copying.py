@@ -215,6 +215,7 @@ class Copying:
             self._fail(copy, decision, error)
         else:
             self._changed[id(decision)] = decision
+            self._progress.copied(1)  # it will never be made; what is decided anew is planned anew
 
     def _fail(self, copy: Copy, decision: Decision, error: S3Error) -> None:
         self._tally.failure(Failure(copy.key, copy.target, error.code, str(error)), decision)

@@ -52,9 +52,18 @@ class FileWork:
         for start in range(0, len(gathered), _BUNDLE):
             self._queue.put(gathered[start : start + _BUNDLE])
         if self._queue.qsize() > _QUEUED * (len(self._threads) - 1) and len(self._threads) < _MOST:
-            thread = threading.Thread(target=self._run, name=f"files-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
+            self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name=f"files-{len(self._threads)}", daemon=True)
+        try:
             thread.start()
+        except RuntimeError:  # the machine, or a container, has no more of them
+            if not self._threads:
+                self._queue.put([])
+                self._run()  # here, then
+        else:
+            self._threads.append(thread)
 
     def close(self) -> None:
         """Wait for all that was asked for."""

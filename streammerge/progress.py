@@ -1,5 +1,6 @@
 """Progress: what a run shows while it goes on, bars on a terminal and nothing elsewhere."""
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -233,8 +234,9 @@ class Lines(_Counting):
         return f"{done} of {bound}{self._total:,} images, {rate}{left}"
 
     def note(self, text: str) -> None:
-        """Print it."""
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - stderr is where a log goes
+        """Print it. That nobody reads the log any more, as after Ctrl-C in `… 2>&1 | tee log`, stops no run."""
+        with contextlib.suppress(OSError):
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - stderr is where a log goes
 
 
 class VerboseBars(Bars):

@@ -1,8 +1,8 @@
 """The command line: reads options, runs a verb, prints its report, and turns errors into exit codes."""
 
 import io
-import json
 import logging
+import os
 import sys
 import traceback
 
@@ -10,11 +10,12 @@ import click
 
 from streammerge.cli.commands import commands
 from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, STOPPING, ending
-from streammerge.colours import coloured
+from streammerge.cli.showing import show_error, tell
 
 
 def main() -> int:
     """Run the command of sys.argv and return its exit code."""
+    _stand_in_for_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a key may have characters that the terminal has not
@@ -34,8 +35,18 @@ def main() -> int:
         return _failed("that is a bug in streammerge. Please report it, with the lines above", FAILED)
 
 
+def _stand_in_for_what_is_closed() -> None:
+    """Where whoever has started us closed stdin, stdout or stderr, the next file or socket would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8"))
+
+
 def _failed(message: str, code: int) -> int:
-    print(coloured(f"streammerge: {message}", sys.stderr), file=sys.stderr)
+    tell(f"streammerge: {message}")
     if "--json" in sys.argv:
-        print(json.dumps({"error": message, "exit_code": code}))
+        show_error(message, code)
     return code

@@ -6,25 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from streammerge.cli.typed import command_line
-from streammerge.errors import UsageError
+from streammerge.errors import RunError, UsageError
 
 
 def write_file(path: Path, text: str) -> None:
     """Write a text, so that the file is there whole or as it was. Raises UsageError where it cannot be written."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, "utf-8", errors="backslashreplace")
-        partial.replace(path)
+        _write(path, text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write_page(path: Path | None, report: Any) -> None:
-    """Write the page of a report, if a file is named for it. Raises UsageError where it cannot be written."""
+    """Write the page of a report, if a file is named for it. Raises RunError where it cannot be written."""
     if path is not None:
         from streammerge.page import render_page  # noqa: PLC0415 - --help need not load it
 
-        write_file(path, render_page(report, command=command_line()))
+        try:
+            _write(path, render_page(report, command=command_line()))
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, "utf-8", errors="backslashreplace")
+    partial.replace(path)
 
 
 def check_writable(path: Path | None, inputs: Sequence[str] = ()) -> None:

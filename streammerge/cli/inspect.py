@@ -1,15 +1,14 @@
 """The verb `inspect` as a command."""
 
-import json
 from typing import Any
 
 import click
 
 import streammerge
 from streammerge.cli.exits import DONE, run
-from streammerge.cli.files import check_writable, write_page
+from streammerge.cli.files import check_writable
 from streammerge.cli.options import options_of, progress_of, sources_of, with_page, with_s3, with_sources
-from streammerge.cli.showing import show
+from streammerge.cli.showing import say
 from streammerge.cli.verbs import Verb
 from streammerge.core.inspected_text import render_inspection
 
@@ -34,6 +33,4 @@ def inspect(**given: Any) -> int:
     check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:
         report = run(streammerge.inspect(sources, options, noise=given["noise"], progress=progress))
-    show(json.dumps(report.to_json()) if given["as_json"] else render_inspection(report))
-    write_page(given["html"], report)
-    return DONE
+    return say(report, render_inspection, given, DONE)

@@ -1,7 +1,5 @@
 """The verbs `merge` and `plan` as commands."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +18,28 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
-from streammerge.cli.showing import show
+from streammerge.cli.showing import say, show_error, tell
 from streammerge.cli.typed import command_to_go_on
 from streammerge.cli.verbs import Verb
-from streammerge.colours import coloured
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import human_bytes, render, so_far
 from streammerge.core.report import Report
-from streammerge.errors import StreamMergeError
+from streammerge.errors import RunError
 
 
-def _say(report: Report, given: dict[str, Any], *more: str) -> int:
-    show(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
-    write_page(given["html"], report)
+def _code(report: Report) -> int:
     return DONE if report.complete else INCOMPLETE
 
 
 def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
     message, code = ending(error)
-    print(coloured(f"streammerge: {message}\n{so_far(report)}", sys.stderr), file=sys.stderr)
+    tell(f"streammerge: {message}\n{so_far(report)}")
     try:
-        if given["as_json"]:
-            show(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
         write_page(given["html"], report)
-    except StreamMergeError as unwritten:
-        print(f"streammerge: {unwritten}", file=sys.stderr)  # what stopped the run matters more
+    except RunError as unwritten:
+        tell(f"streammerge: {unwritten}")  # what stopped the run matters more
+    if given["as_json"]:
+        show_error(message, code, report.to_json())
     return code
 
 
@@ -92,13 +87,16 @@ def merge(**given: Any) -> int:
         if not partial:
             raise
         return _say_stopped(partial[0], error, given)
-    return _say(report, given, *_of_journal(place))  # after the bars have gone
+    return say(report, lambda report: "\n".join([render(report), *_of_journal(place)]), given, _code(report))
 
 
 def _of_journal(place: str | None) -> list[str]:
     if place is None:
         return []
-    size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    try:
+        size = "" if "://" in place else f"{human_bytes(Path(place).stat().st_size)}; "
+    except OSError:  # somebody has removed it meanwhile
+        return []
     return [f"Journal:       {place}", f"               {size}keep it while this job may run again"]
 
 
@@ -135,4 +133,4 @@ def plan(**given: Any) -> int:
                 job, options, progress=progress, prices=prices, output=given["output"], journal=journal_of(given, job)
             )
         )
-    return _say(report, given)
+    return say(report, render, given, _code(report))

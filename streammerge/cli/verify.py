@@ -1,15 +1,14 @@
 """The verb `verify` as a command."""
 
-import json
 from typing import Any, Literal
 
 import click
 
 import streammerge
 from streammerge.cli.exits import DIFFERENT, DONE, run
-from streammerge.cli.files import check_writable, write_page
+from streammerge.cli.files import check_writable
 from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
-from streammerge.cli.showing import show
+from streammerge.cli.showing import say
 from streammerge.cli.verbs import Verb
 from streammerge.core.verification_text import render_verification
 
@@ -46,6 +45,4 @@ def verify(**given: Any) -> int:
         found = run(
             streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
         )
-    show(json.dumps(found.to_json()) if given["as_json"] else render_verification(found))
-    write_page(given["html"], found)
-    return DONE if found.exact else DIFFERENT
+    return say(found, render_verification, given, DONE if found.exact else DIFFERENT)

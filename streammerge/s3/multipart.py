@@ -68,7 +68,7 @@ class MultipartCopy:
         try:
             upload = {**self._target, "UploadId": await asyncio.shield(creating)}
             parts = await self._copy_parts(upload)
-            await self._look()
+            await persist(self._look, self._retries)  # not at the price of all parts
             return await self._complete(upload, parts)
         except BaseException:
             await asyncio.shield(self._abort(creating))

@@ -93,6 +93,29 @@ async def test_a_source_object_that_is_replaced_is_copied_as_it_is_now() -> None
     }
 
 
+class _Counted(Progress):
+    """How many copies were to come, and how many are settled."""
+
+    def __init__(self) -> None:
+        self.to_come = self.settled = 0
+
+    def planned(self, copies: int, *, images: int = 0) -> None:
+        assert images >= 0
+        self.to_come += copies
+
+    def copied(self, copies: int) -> None:
+        self.settled += copies
+
+
+async def test_a_bar_comes_to_its_end_where_an_identity_is_decided_anew() -> None:
+    """The copy that was not made is settled, and another one is to come instead."""
+    s3, counted = ScriptedS3(_two_sources()), _Counted()
+    s3.script = _once("one/ada/b.jpg", lambda: s3.objects.update({"one/ada/b.jpg": Kept(md5_of("new"), 4, _LATER)}))
+    report = await _merge(s3, progress=counted)
+    assert report.changed == 1
+    assert counted.to_come == counted.settled == 7
+
+
 class _Foretold(Progress):
     """How many copies there may be, at most, after each step and at the end."""
 

@@ -419,6 +419,15 @@ async def test_the_clock_is_learnt_in_the_middle(monkeypatch: pytest.MonkeyPatch
         assert strict.refused == (1 if listed else 2)  # the HEAD, and the GET that says why
 
 
+async def test_parts_are_not_copied_anew_for_a_look() -> None:
+    """The look at the source before they are put together fails once, and is what is tried again."""
+    s3 = ScriptedS3({_LARGE: Kept(_COPY.etag)})
+    s3.script = lambda asked: refusal(503, "") if (asked.operation, s3.count("head")) == ("head", 2) else None
+    async with _store(s3) as store:
+        await store.copy(_COPY, _SOURCE, _DESTINATION)
+    assert (s3.count("create"), s3.count("part"), s3.count("head"), s3.count("abort")) == (1, 3, 3, 0)
+
+
 async def test_credentials_that_expire_before_a_head() -> None:
     """Its refusal has no body: a GET says what it is, and the run ends half-way."""
     refuse = _refusing_all("head", "get", status=400, code="ExpiredToken")
@@ -437,6 +446,16 @@ async def test_a_head_that_is_refused_for_once() -> None:
         with pytest.raises(DeniedError, match="AccessDenied: Stub says"):
             await store.objects.head(_SOURCE.bucket, "from/ada/1.jpg")
     assert (s3.count("head"), s3.count("get")) == (3, 2)
+
+
+async def test_heads_that_are_refused_while_gets_are_not() -> None:
+    """As by a proxy: what lies at a target cannot be looked at, so it is a conflict, and does not stop the run."""
+    occupied = {**_IMAGES, "into/ada/1.jpg": Kept(md5_of("something else"))}
+    s3 = ScriptedS3(occupied, lambda request: refusal(403, "") if request.operation == "head" else None)
+    with _served(s3) as server:
+        report = await merge(_job(), Options(endpoint_url=server.endpoint_url, attempts=2))
+    assert (report.copied, report.conflicts) == (2, 1)
+    assert (s3.count("head"), s3.count("get")) == (4, 2)  # of the target, and of its source
 
 
 def _refusing_all(*operations: str, status: int, code: str) -> Callable[[Request], Answer | None]:

@@ -421,6 +421,23 @@ def test_kms_objects_are_pulled_by_size(tmp_path: Path) -> None:
     assert inside(tmp_path) == {"a/1.jpg": b"PLAIN"}
 
 
+def test_a_look_that_fails_stops_no_pull(tmp_path: Path) -> None:
+    """What the ETag of a wrong file's object is cannot be asked: the object is fetched, and the others are, too."""
+    bodies = {f"set/a/{number}.jpg": "new" for number in range(3)}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/1.jpg").write_bytes(b"old")
+
+    def answer(request: Asked) -> Answer:
+        if request.path.startswith("/bucket?"):
+            return listing(request, bodies)
+        return Answer(503) if request.method == "HEAD" else Answer(200, "new")
+
+    with stub_s3(answer) as server:
+        ended = streammerge("pull", "s3://bucket/set/", str(tmp_path), "--attempts", "2", server=server)
+    assert ended.code == 0, ended.err
+    assert inside(tmp_path) == {f"a/{number}.jpg": b"new" for number in range(3)}
+
+
 def test_without_permission_says_which_is_needed(tmp_path: Path) -> None:
     """And stops, instead of failing a million times."""
     bodies = {f"set/a/{number}.jpg": "x" for number in range(200)}

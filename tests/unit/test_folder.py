@@ -69,6 +69,31 @@ async def test_closing_waits_for_what_was_only_just_asked_for(tmp_path: Path) ->
     assert len(inside(tmp_path)) == 20
 
 
+@pytest.mark.parametrize("most", [0, 1, 2])
+async def test_works_with_the_threads_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A container may have few, or none left: the files are written all the same, and closing waits for that."""
+    ours, begun = threading.Thread.start, list[threading.Thread]()
+
+    def start(thread: threading.Thread) -> None:
+        if len(begun) >= most:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        ours(thread)
+
+    with monkeypatch.context() as patch, open_folder(tmp_path) as folder:
+        patch.setattr(threading.Thread, "start", start)
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            for number in range(200):
+                group.create_task(put(folder, f"a/{number}.jpg", b"abc"))
+        last = asyncio.create_task(put(folder, "a/last.jpg", b"abc"))
+        await asyncio.sleep(0)
+    await asyncio.wait_for(last, 5)
+    assert len(inside(tmp_path)) == 201
+    assert len(begun) == most
+
+
 async def test_never_writes_through_links(tmp_path: Path) -> None:
     """A folder that is a link is refused, whatever it leads to; a file that is a link is replaced, not followed."""
     outside, directory = tmp_path / "outside", tmp_path / "set"
