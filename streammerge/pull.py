@@ -246,11 +246,12 @@ class _Run:
         self._report.already_present = self._report.wanted - missing
 
     def _settled(self, wanted: Wanted, error: S3Error | None) -> None:
-        self._progress.copied(1)
         if error is None:
+            self._progress.copied(1)
             self._report.pulled += 1
             self._report.bytes_pulled += wanted.size
         else:
+            self._progress.failed(1)
             self._catalogue.fail(wanted)
             key = self._location.prefix + wanted.path
             self._report.fail(Failure(key, wanted.path, error.code, str(error)))

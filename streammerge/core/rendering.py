@@ -13,6 +13,7 @@ _ACCESS = (
     "kms:Decrypt if it is encrypted; its copy s3:PutObject, s3:PutObjectTagging and kms:GenerateDataKey.",
 )
 _SHOWN = 5  # examples in a section; the JSON has more
+_SHOWN_SO_FAR = 3  # failures of a run that was stopped
 
 
 def render(report: Report) -> str:
@@ -26,7 +27,7 @@ def render(report: Report) -> str:
 
 
 def so_far(report: Report) -> str:
-    """How far a run came that was stopped before its end, in a line."""
+    """How far a run came that was stopped before its end, in a line, and why some objects failed."""
     images = [
         f"{report.copied:,} copied ({human_bytes(report.bytes_copied)})",
         f"{report.already_present:,} already there",
@@ -37,7 +38,11 @@ def so_far(report: Report) -> str:
     settled = (
         f"{counted(report.identities + report.skipped, 'identity')} with {counted(report.images, 'image')} to keep"
     )
-    return f"Settled so far: {settled}: {', '.join(images)}"
+    lines = [f"Settled so far: {settled}: {', '.join(images)}"]
+    lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN_SO_FAR]]
+    if report.failed > _SHOWN_SO_FAR:
+        lines.append(f"  … and {report.failed - _SHOWN_SO_FAR:,} more failed")
+    return "\n".join(lines)
 
 
 def _headline(report: Report) -> list[str]:

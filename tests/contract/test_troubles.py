@@ -297,6 +297,25 @@ def test_credentials_that_cannot_be_renewed(tmp_path: Path, then: str, *, parts:
     assert "SECRETSECRET" not in ended.err + ended.out
 
 
+def test_a_server_that_dies_half_way_ends_the_run() -> None:
+    """Its objects are not given up one by one for ever: exit 3, with what failed, and what was copied stays."""
+    keys = {f"from/ada/{number:03}.jpg": Kept(md5_of(str(number))) for number in range(200)}
+    s3 = ScriptedS3(keys, lambda request: _died() if request.operation == "copy" and s3.count("copy") > 20 else None)
+    ended = _run(s3, "--json", "--concurrency", "8")
+    assert ended.code == 3, ended.err
+    report = ended.report
+    assert (report["copied"], report["failed"]) == (20, 64)
+    assert report["error"].startswith("S3 lets nothing succeed any more: the last 64 objects were given up in a row")
+    assert s3.count("copy") < 200, "the others are not even tried"
+    assert len(s3.objects) == 200 + 20
+    assert "  from/ada/" in ended.err
+    assert "  … and 61 more failed" in ended.err
+
+
+def _died() -> Answer:
+    return refusal(500, "InternalError")
+
+
 @pytest.mark.parametrize("scheme", ["http://", ""])
 def test_a_proxy_is_asked_for_everything(scheme: str) -> None:
     """All requests go through HTTP_PROXY, whether it is written with a scheme or without."""

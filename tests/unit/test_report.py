@@ -196,6 +196,11 @@ def test_a_run_that_was_stopped() -> None:
     images = "1,234 images to keep: 1,000 copied (5.0 kB), 200 already there, 1 failed, 33 still to copy"
     assert so_far(stopped) == f"Settled so far: 4 identities with {images}"
     assert ", 7 in conflict, " in so_far(replace(stopped, conflicts=7))
+    failures = [Failure(f"one/{number}.jpg", "", "500", "no answer") for number in range(4)]
+    assert so_far(replace(stopped, failed=5, failures=failures)).split("\n")[1:] == [
+        *(f"  one/{number}.jpg: no answer" for number in range(3)),
+        "  … and 2 more failed",
+    ]
     assert "Stopped:       before its end: the journal cannot be written" in render(stopped).split("\n")
 
 
