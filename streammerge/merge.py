@@ -73,11 +73,9 @@ async def merge(
         with sampled(run.tally.throughput, lambda: run.tally.copied):
             copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
             await _copy_all(run, copying, catalogue)
-        if confirm_prune is not None and run.report("merge").complete:
+        if confirm_prune is not None:
             progress.copying_done()
             await prune(run.store.objects, run.tally, confirm_prune, record)
-        elif confirm_prune is not None:
-            progress.note("Nothing is removed from the destination: --prune waits until every copy has succeeded")
         report = run.report("merge")
         if record:
             record.ended(complete=report.complete)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from streammerge.core.extras import recordio_warning
+from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
 from streammerge.core.report import Report, SourceReport
 
@@ -42,6 +42,10 @@ def so_far(report: Report) -> str:
     lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN_SO_FAR]]
     if report.failed > _SHOWN_SO_FAR:
         lines.append(f"  … and {report.failed - _SHOWN_SO_FAR:,} more failed")
+    if report.removed:
+        lines.append(f"Removed: {report.removed:,} from the destination, outside the plan")
+    if report.not_pruned is not None:
+        lines.append(f"Nothing was removed: {counted(report.extra, 'object')} outside the plan ({report.not_pruned})")
     return "\n".join(lines)
 
 
@@ -139,13 +143,16 @@ def _trouble(report: Report) -> list[str]:
 
 
 def _extras(report: Report) -> list[str]:
-    lines = [f"Removed:       {report.removed:,} from the destination, outside the plan"] if report.removed else []
+    lines = []
+    if report.removed:
+        lines = [f"Removed:       {report.removed:,} from the destination, outside the plan"]
+        lines += describe(report.removed_reasons, report.removed_examples)
     if report.not_removed:
         lines.append(f"Not removed:   {report.not_removed:,}; run the same command again to try the rest")
-    lines.append(
-        f"Extra:         {report.extra:,} at the destination outside the plan"
-        + ("; --prune would remove them" if report.extra else "")
-    )
+    if report.not_pruned is not None:
+        lines.append(f"Not removed:   {report.extra:,} ({report.not_pruned})")
+    hint = "; --prune would remove them" if report.extra and report.not_pruned is None else ""
+    lines.append(f"Extra:         {report.extra:,} at the destination outside the plan{hint}")
     return lines + _examples(report.extra_examples, report.extra) + recordio_warning(report.recordio)
 
 

@@ -51,7 +51,9 @@ class Report:
     changed: identities decided anew, since a source object was no longer what had been listed.
     ignored: objects of the sources that are no images or have no place, by reason.
     extra: objects at the destination that the plan does not want there, by reason in `extra_reasons`.
-    removed: of such objects those that were removed, which are extra no longer; not_removed: could not be.
+    removed: of such objects those that were removed, which are extra no longer, by reason in `removed_reasons` and with
+    some keys of each reason in `removed_examples`; not_removed: could not be.
+    not_pruned: why --prune has not even begun to remove what is extra; None if it has, or was not asked for.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
     rules: the job's, by name. warnings: what looks odd about a source.
@@ -98,7 +100,10 @@ class Report:
     rules: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     removed: int = 0
+    removed_reasons: dict[str, int] = field(default_factory=dict)
+    removed_examples: dict[str, list[str]] = field(default_factory=dict)
     not_removed: int = 0
+    not_pruned: str | None = None
     stopped: str | None = None
     overlaps: list[Shared] = field(default_factory=list)
 

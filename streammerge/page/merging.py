@@ -27,7 +27,7 @@ def merging_content(report: Report) -> Content:
         Section(
             "Conflicts", tables=listed("Planned keys that hold something else, left alone", report.conflict_examples)
         ),
-        Section("At the destination, outside the plan", tables=listed("Left alone, such as", report.extra_examples)),
+        _extras(report, figures),
         Section("Requests to S3", facts=sorted(figures.each("requests"))),
     ]
     verdict = "complete" if report.complete else "incomplete"
@@ -110,4 +110,21 @@ def _failures(report: Report, figures: Figures) -> Section:
         facts=[("images that were not copied", figures("failed"))],
         tables=[Table(["Key", "Code", "Why"], [[key(f.key), key(f.code), key(f.reason)] for f in report.failures])],
         notes=["Nothing of what was done is lost: run the same command again to try the rest."],
+    )
+
+
+def _extras(report: Report, figures: Figures) -> Section:
+    removed: list[list[Cell]] = [
+        [reason, figures("removed_reasons", reason), key(examples[0])]
+        for reason, examples in report.removed_examples.items()
+    ]
+    notes = [] if report.not_pruned is None else [f"Nothing was removed: {report.not_pruned}"]
+    return Section(
+        "At the destination, outside the plan",
+        facts=[("removed", figures("removed")), ("could not be removed", figures("not_removed"))] if removed else [],
+        tables=[
+            *([Table(["Removed", "Objects", "Such as"], removed)] if removed else []),
+            *listed("Left alone, such as", report.extra_examples),
+        ],
+        notes=notes,
     )
