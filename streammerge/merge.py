@@ -9,7 +9,7 @@ from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, estimate
 from streammerge.core.job import Job
 from streammerge.core.plan import Decision
-from streammerge.core.report import INTERRUPTED, Report
+from streammerge.core.report import Report, why_stopped
 from streammerge.deciding import Run, open_run
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
@@ -78,7 +78,7 @@ async def merge(
             await prune(run.store.objects, run.tally, confirm_prune, record)
         report = run.report("merge")
         if record:
-            record.ended(complete=report.complete)
+            record.ended(report)
         if catalogue is not None:
             _hand_over(handoff, catalogue, report, job, progress)
         return report
@@ -94,7 +94,7 @@ async def _told_if_stopped(
             yield run
     except BaseException as error:
         if run is not None and run.tally.verdicts:
-            stopped(run.report("merge", stopped=str(error) or INTERRUPTED))
+            stopped(run.report("merge", stopped=why_stopped(error)))
         raise
 
 

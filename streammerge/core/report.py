@@ -5,8 +5,14 @@ from typing import Any
 
 from streammerge.core.cost import Estimate
 from streammerge.core.throughput import Sample
+from streammerge.errors import unwrap
 
 INTERRUPTED = "interrupted"  # why a run was stopped, if somebody has cancelled it
+
+
+def why_stopped(error: BaseException) -> str:
+    """What an error, or the one that matters of a group, says of why a run was stopped by it."""
+    return str(unwrap(error)) or INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,13 +99,17 @@ def test_prune_leaves_what_the_plan_wants(place: Place, tmp_path: Path) -> None:
     assert (verified.code, verified.report["exact"]) == (0, True)
 
 
-def test_nothing_is_removed_unless_every_copy_succeeded(here: Place) -> None:
-    """A conflict, and all that is extra stays: exit 3, and it is said why."""
+def test_nothing_is_removed_unless_every_copy_succeeded(here: Place, tmp_path: Path) -> None:
+    """A conflict, and all that is extra stays: exit 3, and it is said why; status does not send for another run."""
+    journal = str(tmp_path / "journal")
     here.client.put_object(Bucket=here.bucket, Key=f"{here.into}ada/1.jpg", Body=b"something else")
-    ended = here.merge("--prune", "--yes")
+    ended = here.merge("--prune", "--yes", "--journal", journal)
     assert (ended.code, ended.report["removed"], ended.report["extra"]) == (3, 0, len(_STALE))
     assert ended.report["not_pruned"] == "1 conflict: --prune waits for a run without any"
     assert here.at(here.into) == {*_PLANNED, *_STALE}
+    told = streammerge("status", journal).out
+    assert "State:    incomplete: 1 conflict for you to decide (--if-exists overwrite" in told
+    assert "run the same command again" not in told
 
 
 def test_refused_before_anything_is_done(here: Place) -> None:
