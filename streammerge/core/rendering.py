@@ -27,18 +27,8 @@ def render(report: Report) -> str:
 
 
 def so_far(report: Report) -> str:
-    """How far a run came that was stopped before its end, in a line, and why some objects failed."""
-    images = [
-        f"{report.copied:,} copied ({human_bytes(report.bytes_copied)})",
-        f"{report.already_present:,} already there",
-        f"{report.failed:,} failed",
-        *([f"{report.conflicts:,} in conflict"] if report.conflicts else []),
-        f"{report.not_attempted:,} still to copy",
-    ]
-    settled = (
-        f"{counted(report.identities + report.skipped, 'identity')} with {counted(report.images, 'image')} to keep"
-    )
-    lines = [f"Settled so far: {settled}: {', '.join(images)}"]
+    """How far a run came that was stopped before its end, in a line, why some objects failed, and what was removed."""
+    lines = [decided_so_far(report)]
     lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN_SO_FAR]]
     if report.failed > _SHOWN_SO_FAR:
         lines.append(f"  … and {report.failed - _SHOWN_SO_FAR:,} more failed")
@@ -47,6 +37,23 @@ def so_far(report: Report) -> str:
     if report.not_pruned is not None:
         lines.append(f"Nothing was removed: {counted(report.extra, 'object')} outside the plan ({report.not_pruned})")
     return "\n".join(lines)
+
+
+def decided_so_far(report: Report) -> str:
+    """What a run that was stopped had decided about, and what became of that, in a sentence."""
+    if not report.identities + report.skipped and not report.all_decided:
+        return "Nothing was copied yet: the sources and the destination were still being listed"
+    images = [
+        f"{report.copied:,} copied ({human_bytes(report.bytes_copied)})",
+        f"{report.already_present:,} already there",
+        f"{report.failed:,} failed",
+        *([f"{report.conflicts:,} in conflict"] if report.conflicts else []),
+        f"{report.not_attempted:,} to copy",
+    ]
+    kept = f"{counted(report.identities, 'identity')} with {counted(report.images, 'image')}"
+    skipped = f" ({report.skipped:,} more skipped)" if report.skipped else ""
+    when, rest = ("", "") if report.all_decided else (" so far", "; what was not listed yet is not counted")
+    return f"Decided{when}: {kept}{skipped}: {', '.join(images)}{rest}"
 
 
 def _headline(report: Report) -> list[str]:

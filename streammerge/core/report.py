@@ -67,6 +67,7 @@ class Report:
     throughput: how many images were copied after how many seconds, in a bounded number of samples.
     overlaps: what each pair of sources shares.
     stopped: why the run was stopped before its end, so that all counts are what it had come to by then; else None.
+    all_decided: whether every identity was decided about; if not, what was not listed yet is in no count.
     """
 
     command: str
@@ -111,6 +112,7 @@ class Report:
     not_removed: int = 0
     not_pruned: str | None = None
     stopped: str | None = None
+    all_decided: bool = True
     overlaps: list[Shared] = field(default_factory=list)
 
     @property

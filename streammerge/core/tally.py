@@ -32,6 +32,7 @@ class Tally:
     failed: int = 0
     conflicts: int = 0
     changed: int = 0
+    all_decided: bool = False
     to_remove: int = 0
     not_pruned: str | None = None  # why nothing is removed, though it was asked for
     bytes: int = 0
@@ -215,6 +216,7 @@ class Tally:
             not_removed=self.to_remove - self.removed.total,
             not_pruned=self.not_pruned,
             stopped=stopped,
+            all_decided=self.all_decided,
         )
 
     def _overlaps(self) -> list[Shared]:

@@ -2,20 +2,17 @@
 
 from itertools import pairwise
 
-from streammerge.core.rendering import human_bytes, human_time, human_usd
+from streammerge.core.rendering import decided_so_far, human_bytes, human_time, human_usd
 from streammerge.core.report import INTERRUPTED, Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
 from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
-
-_STOPPED = "This run was stopped before its end, and the numbers are what it had come to by then: "
 
 
 def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    stopped = [f"{_STOPPED}{report.stopped}"] if report.stopped is not None else []
-    warnings = [*stopped, *report.warnings, *recordio(report.recordio)]
+    warnings = [*_stopped(report), *report.warnings, *recordio(report.recordio)]
     sections = [
         Section("In all", facts=_headline(report, figures)),
         from_where(report.destination, report.rules, report.sources, figures),
@@ -38,6 +35,13 @@ def merging_content(report: Report) -> Content:
     return Content(title, verdict, report.complete, warnings, sections)
 
 
+def _stopped(report: Report) -> list[str]:
+    if report.stopped is None:
+        return []
+    again = ". To go on, run the same command again" if report.stopped == INTERRUPTED else ""
+    return [f"This run was stopped before its end: {report.stopped}. {decided_so_far(report)}{again}"]
+
+
 def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
     facts = [
         ("identities", figures("identities")),
@@ -50,6 +54,7 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
             ("copied", figures("copied")),
             ("copied, in size", figures("bytes_copied", form=human_bytes)),
             ("failed", figures("failed")),
+            *([("not copied yet", figures("not_attempted"))] if report.not_attempted else []),
         ]
     else:
         facts += [

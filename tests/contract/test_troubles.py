@@ -35,6 +35,7 @@ _LARGE_TARGET = "into/ada/large.jpg"
 _COPY = Copy(0, _LARGE, _LARGE_TARGET, 3, md5_of("large"), "2026-01-01T00:00:00.000Z", "ada")
 _ARGUMENTS = ("merge", "s3://bucket/from/", "--into", "s3://bucket/into/", "--min-images", "1", "--attempts", "2")
 _KMS = {"x-amz-server-side-encryption": "aws:kms"}
+_PROBES = 3  # of the destination, the folders of a source, and its first objects
 _NEWER = "2026-03-01T00:00:00.000Z"
 
 
@@ -291,7 +292,7 @@ def test_credentials_that_cannot_be_renewed(tmp_path: Path, then: str, *, parts:
     assert line.startswith("streammerge: ")
     assert "cannot renew the credentials" in line
     assert "run the same command again" in line
-    assert so_far.startswith("Settled so far: 1 identity with 40 images to keep: ")
+    assert so_far.startswith("Decided so far: 1 identity with 40 images: ")
     assert bool(left) == parts  # the upload that could not be aborted either
     assert 0 < s3.count("part" if parts else "copy") < 40
     assert "SECRETSECRET" not in ended.err + ended.out
@@ -314,6 +315,35 @@ def test_a_server_that_dies_half_way_ends_the_run() -> None:
 
 def _died() -> Answer:
     return refusal(500, "InternalError")
+
+
+def test_interrupted_while_it_lists(tmp_path: Path) -> None:
+    """Nothing is decided yet: report and page are written all the same, and say that nothing was copied."""
+    page = tmp_path / "page.html"
+    held = threading.Event()
+    go = threading.Event()
+
+    def script(request: Request) -> Answer | None:
+        if request.operation == "list" and s3.count("list") > _PROBES:
+            held.set()
+            assert go.wait(_BOUND)
+        return None
+
+    s3 = ScriptedS3(_IMAGES, script)
+    with stub_s3(s3) as server:
+        env = environment(server)
+        with started(*_ARGUMENTS, "--json", "--html", str(page), env=env) as process:
+            until(held.is_set)
+            process.send_signal(signal.SIGINT)
+            ended = finished(process, env, timeout=_BOUND)
+            go.set()
+    assert ended.code == 130, ended.err
+    said = "Nothing was copied yet: the sources and the destination were still being listed"
+    assert ended.err.splitlines()[-1] == said
+    report = ended.report
+    assert (report["stopped"], report["copied"], report["all_decided"]) == ("interrupted", 0, False)
+    assert f"This run was stopped before its end: interrupted. {said}. To go on, " in page.read_text("utf-8")
+    assert s3.count("copy") == 0
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])

@@ -143,6 +143,7 @@ def test_interrupted_at_the_question(here: Place) -> None:
     """Ctrl-C is no yes: exit 130, everything stays, what was copied too."""
     code, shown = _on_a_terminal(here, b"\x03")
     assert code == 130, shown
+    assert "Decided: 2 identities with 4 images: 4 copied" in shown
     assert "Nothing was removed: 4 objects outside the plan (not confirmed)" in shown
     assert here.at(here.into) == {*_PLANNED, *_STALE}
 

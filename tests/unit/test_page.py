@@ -148,6 +148,8 @@ def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> Non
     banners = re.findall("<li><bdi>(.*?)</bdi></li>", page)
     assert [stopped in banner for banner in banners] == [True, False]
     assert "stopped before its end" in banners[0]
+    assert "Decided: 325,891 identities with 1,247,332 images (124,782 more skipped): " in banners[0]
+    assert ("To go on, run the same command again" in banners[0]) == (stopped == "interrupted")
 
 
 def test_where_a_page_comes_from() -> None:
