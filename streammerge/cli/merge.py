@@ -1,7 +1,6 @@
 """The verbs `merge` and `plan` as commands."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 
 import streammerge
 from streammerge.cli.asking import confirm_of
-from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, ending, run
+from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, run
 from streammerge.cli.files import check_writable, write_file, write_page
 from streammerge.cli.options import (
     job_of,
@@ -21,31 +20,18 @@ from streammerge.cli.options import (
     with_page,
 )
 from streammerge.cli.showing import show
+from streammerge.cli.stopping import say_stopped
 from streammerge.cli.typed import command_to_go_on
 from streammerge.cli.verbs import Verb
-from streammerge.colours import coloured
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import human_bytes, render, so_far
 from streammerge.core.report import Report
-from streammerge.errors import StreamMergeError
 
 
 def _say(report: Report, given: dict[str, Any], *more: str) -> int:
     show(json.dumps(report.to_json()) if given["as_json"] else "\n".join([render(report), *more]))
     write_page(given["html"], report)
     return DONE if report.complete else INCOMPLETE
-
-
-def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
-    message, code = ending(error)
-    print(coloured(f"streammerge: {message}\n{so_far(report)}", sys.stderr), file=sys.stderr)
-    try:
-        if given["as_json"]:
-            show(json.dumps({**report.to_json(), "error": message, "exit_code": code}))
-        write_page(given["html"], report)
-    except StreamMergeError as unwritten:
-        print(f"streammerge: {unwritten}", file=sys.stderr)  # what stopped the run matters more
-    return code
 
 
 @click.command(cls=Verb)
@@ -91,7 +77,7 @@ def merge(**given: Any) -> int:
     except STOPPING as error:
         if not partial:
             raise
-        return _say_stopped(partial[0], error, given)
+        return say_stopped(partial[0], so_far(partial[0]), error, as_json=given["as_json"], html=given["html"])
     return _say(report, given, *_of_journal(place))  # after the bars have gone
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.report import Report, SourceReport
+from streammerge.core.report import Failure, Report, SourceReport
 
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
@@ -28,15 +28,18 @@ def render(report: Report) -> str:
 
 def so_far(report: Report) -> str:
     """How far a run came that was stopped before its end, in a line, why some objects failed, and what was removed."""
-    lines = [decided_so_far(report)]
-    lines += [f"  {printable(failure.key)}: {failure.reason}" for failure in report.failures[:_SHOWN_SO_FAR]]
-    if report.failed > _SHOWN_SO_FAR:
-        lines.append(f"  … and {report.failed - _SHOWN_SO_FAR:,} more failed")
+    lines = [decided_so_far(report), *first_failures(report.failures, report.failed)]
     if report.removed:
         lines.append(f"Removed: {report.removed:,} from the destination, outside the plan")
     if report.not_pruned is not None:
         lines.append(f"Nothing was removed: {counted(report.extra, 'object')} outside the plan ({report.not_pruned})")
     return "\n".join(lines)
+
+
+def first_failures(failures: Sequence[Failure], failed: int) -> list[str]:
+    """A line of text for each of the first few of so many failures of a run that was stopped."""
+    lines = [f"  {printable(failure.key)}: {failure.reason}" for failure in failures[:_SHOWN_SO_FAR]]
+    return lines if failed <= _SHOWN_SO_FAR else [*lines, f"  … and {failed - _SHOWN_SO_FAR:,} more failed"]
 
 
 def decided_so_far(report: Report) -> str:
