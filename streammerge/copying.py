@@ -32,7 +32,7 @@ from streammerge.gate import Gate, spawn
 from streammerge.journal import Journal
 from streammerge.progress import Progress
 from streammerge.s3.options import Options
-from streammerge.s3.retry import Retries
+from streammerge.s3.retry import Outage, Retries
 
 _DENIED_IN_A_ROW = 256  # with no success before: then it is not this object, it is the permission
 _DRAIN = 10.0  # seconds that a cancelled run gives the copies in flight
@@ -74,6 +74,7 @@ class Copying:
         self._journal = journal
         self._judge = judge
         self._retries = Retries(options.attempts)
+        self._outage = Outage(self._retries)
         self._multipart_threshold = options.multipart_threshold
         self._max_failures = options.max_failures
         self._gate = Gate.of(options.concurrency)
@@ -149,8 +150,12 @@ class Copying:
             await self._try_until_settled(copy, decision, entered)
         except ChangedError as error:
             self._has_changed(copy, decision, error)
+            self._outage.settled(error)
         except S3Error as error:
             self._fail(copy, decision, error)
+            self._outage.settled(error)
+        else:
+            self._outage.settled()
 
     async def _try_until_settled(self, copy: Copy, decision: Decision, entered: float) -> None:
         for attempt in itertools.count(1):
@@ -221,7 +226,7 @@ class Copying:
         self._tally.failure(Failure(copy.key, copy.target, error.code, str(error)), decision)
         if self._journal is not None:
             self._journal.failed(copy, error)
-        self._progress.copied(1)
+        self._progress.failed(1)
         if isinstance(error, DeniedError):
             self._denied += 1
             self._first_denied = self._first_denied or str(error)

@@ -118,6 +118,7 @@ class Run:
             indexed=lambda: self._indexed([listing for _, listing in listings]),
             ranges=ranges,
         )
+        self.tally.all_decided = True
         self._progress.listing_done()
         for source, census in zip(self.job.sources, self._censuses, strict=True):
             if not census.images:

@@ -18,7 +18,7 @@ from streammerge.folder import Folder
 from streammerge.gate import Gate, spawn
 from streammerge.progress import Progress
 from streammerge.s3.options import READ_WHOLE, Options
-from streammerge.s3.retry import Retries
+from streammerge.s3.retry import Outage, Retries
 
 if TYPE_CHECKING:
     from streammerge.s3.download import Write  # botocore takes longer to load than --help may
@@ -57,6 +57,7 @@ class Downloading:
         self._progress = progress
         self._settled = settled
         self._retries = Retries(options.attempts)
+        self._outage = Outage(self._retries)
         self._gate = Gate.of(options.concurrency)
         self._unsettled = asyncio.Semaphore(2 * options.concurrency)  # in flight, or waiting for another try
         self._group = asyncio.TaskGroup()
@@ -84,7 +85,9 @@ class Downloading:
         except S3Error as error:
             self._check_denied(error)
             self._settled(wanted, error)
+            self._outage.settled(error)
         else:
+            self._outage.settled()
             self._succeeded = True
             self._settled(wanted, None)
         finally:

@@ -20,6 +20,7 @@ from streammerge.core.job import Job
 from streammerge.core.keys import parse_location
 from streammerge.core.plan import Copy
 from streammerge.core.records import History
+from streammerge.core.report import Report, why_stopped
 from streammerge.errors import S3Error, StreamMergeError, UsageError
 from streammerge.places import LocalFile, Place, Segments, learn_file
 
@@ -55,9 +56,21 @@ class Journal:
             self._pending.append(records.removed(target, time.time()))
         await self.write()
 
-    def ended(self, *, complete: bool) -> None:
-        """Record that the run came to its end."""
-        self._pending.append(records.ended(complete=complete, at=time.time()))
+    def ended(self, report: Report) -> None:
+        """Record that the run came to its end, and what is left to do."""
+        self._pending.append(
+            records.ended(
+                complete=report.complete,
+                at=time.time(),
+                conflicts=report.conflicts,
+                left=report.failed + report.not_attempted + report.not_removed,
+                present=report.already_present,
+            )
+        )
+
+    def stopped(self, reason: str) -> None:
+        """Record that the run was stopped before its end."""
+        self._pending.append(records.ended(complete=False, at=time.time(), reason=reason))
 
     async def begin(self) -> None:
         """Read what is there, and record that a run begins. Raises UsageError where either cannot be done."""
@@ -111,6 +124,9 @@ async def open_journal(
             keeping = group.create_task(journal.keep())
             try:
                 yield journal
+            except BaseException as error:
+                journal.stopped(why_stopped(error))
+                raise
             finally:
                 journal.close()
                 await asyncio.wait([keeping])  # before the group may cancel it: what was done is written, come what may

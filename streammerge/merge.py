@@ -9,8 +9,9 @@ from streammerge.copying import Copying
 from streammerge.core.cost import PRICES, estimate
 from streammerge.core.job import Job
 from streammerge.core.plan import Decision
-from streammerge.core.report import INTERRUPTED, Report
+from streammerge.core.report import Report, why_stopped
 from streammerge.deciding import Run, open_run
+from streammerge.errors import UsageError
 from streammerge.handoff import HandOff, note
 from streammerge.journal import open_journal, read_history
 from streammerge.planfile import plan_file
@@ -54,7 +55,8 @@ async def merge(
     Both are written once all of the plan is at the destination.
     confirm_prune: if given, it is shown what lies at the destination and is not in the plan, once every copy has
     succeeded, and says whether that is to be removed.
-    stopped: is told what the run had come to, if it is cancelled, or cannot go on, once it has settled an identity.
+    stopped: is told what the run had come to, if it is cancelled, or cannot go on, once it has looked at the sources;
+    not where the input is wrong and nothing was decided yet.
 
     Raises UsageError where the input is wrong (nothing was written then), IncompleteError where running again goes on,
     RunError where the run cannot go on.
@@ -73,14 +75,12 @@ async def merge(
         with sampled(run.tally.throughput, lambda: run.tally.copied):
             copying = Copying(run.store, job, run.tally, progress, options, judge=run, journal=record)
             await _copy_all(run, copying, catalogue)
-        if confirm_prune is not None and run.report("merge").complete:
+        if confirm_prune is not None:
             progress.copying_done()
             await prune(run.store.objects, run.tally, confirm_prune, record)
-        elif confirm_prune is not None:
-            progress.note("Nothing is removed from the destination: --prune waits until every copy has succeeded")
         report = run.report("merge")
         if record:
-            record.ended(complete=report.complete)
+            record.ended(report)
         if catalogue is not None:
             _hand_over(handoff, catalogue, report, job, progress)
         return report
@@ -95,8 +95,8 @@ async def _told_if_stopped(
         async with open_run(job, options, progress) as run:
             yield run
     except BaseException as error:
-        if run is not None and run.tally.verdicts:
-            stopped(run.report("merge", stopped=str(error) or INTERRUPTED))
+        if run is not None and (run.tally.verdicts or not isinstance(error, UsageError)):
+            stopped(run.report("merge", stopped=why_stopped(error)))
         raise
 
 

@@ -36,7 +36,10 @@ class Progress:
         """So many copies more are to be made, after so many images more were decided about."""
 
     def copied(self, copies: int) -> None:
-        """So many copies more are settled, done or given up."""
+        """So many copies more are settled, but for those that were given up."""
+
+    def failed(self, copies: int) -> None:
+        """So many copies more were given up: they are to be made no longer."""
 
     def copying_done(self) -> None:
         """Every copy is settled; what is printed from now on is not disturbed."""
@@ -65,7 +68,7 @@ class _Counting(Progress):
     def __init__(self, *, copying: bool, title: str = "Copying") -> None:
         self._title = title if copying else "Listing"
         self._is_copying = copying
-        self._keys = self._copies = self._settled = 0
+        self._keys = self._copies = self._settled = self._failed = 0
         self._undecided: int | None = None  # images listed; None while there may be more
 
     def listed(self, keys: int) -> None:
@@ -90,10 +93,14 @@ class _Counting(Progress):
         """Count."""
         self._settled += copies
 
+    def failed(self, copies: int) -> None:
+        """Count: neither what was done nor what is left, so that the speed and the time left are of copies alone."""
+        self._failed += copies
+
     @property
     def _total(self) -> int:
         """How many copies there will be, as far as is known; at most, if some images are undecided."""
-        return max(self._copies + (self._undecided or 0), self._settled)
+        return max(self._copies - self._failed + (self._undecided or 0), self._settled)
 
 
 class Bars(_Counting):
@@ -107,7 +114,7 @@ class Bars(_Counting):
         super().__init__(copying=copying, title=title)
         self._copying = _Bar(title, _OPEN, position=0) if copying else None
         self._listing = _Bar("Listing", _LISTING, position=int(copying))
-        self._throttled = self._failed = 0
+        self._throttled = self._retried = 0
 
     def listed(self, keys: int) -> None:
         """Move the second bar."""
@@ -145,6 +152,13 @@ class Bars(_Counting):
         if self._copying is not None:
             self._copying.update(copies)
 
+    def failed(self, copies: int) -> None:
+        """Count them behind the first bar, and await them no longer."""
+        super().failed(copies)
+        self._count()
+        if self._copying is not None:
+            self._copying.total = self._total
+
     def copying_done(self) -> None:
         """Clear the bars away."""
         for bar in (self._listing, self._copying):
@@ -158,9 +172,12 @@ class Bars(_Counting):
         if isinstance(error, ThrottledError):
             self._throttled += 1
         else:
-            self._failed += 1
+            self._retried += 1
+        self._count()
+
+    def _count(self) -> None:
         if self._copying is not None:
-            counts = {"throttled": self._throttled, "retried": self._failed}
+            counts = {"failed": self._failed, "throttled": self._throttled, "retried": self._retried}
             said = ", ".join(f"{what} {count:,}" for what, count in counts.items() if count)
             self._copying.set_postfix_str(said, refresh=False)
 
@@ -215,6 +232,11 @@ class Lines(_Counting):
         super().copied(copies)
         self._say_now_and_then()
 
+    def failed(self, copies: int) -> None:
+        """Count, and say so now and then."""
+        super().failed(copies)
+        self._say_now_and_then()
+
     def _say_now_and_then(self) -> None:
         now = time.monotonic()
         passed = now - self._said
@@ -224,11 +246,10 @@ class Lines(_Counting):
             self.note(f"{self._title}: {self._how_far(speed) if self._is_copying else f'{self._keys:,} keys'}")
 
     def _how_far(self, speed: float) -> str:
-        done, rate = f"{self._settled:,}", f"{speed:,.0f} a second"
+        done = f"{self._settled:,}"
+        rate = f"{speed:,.0f} a second" + (f", failed {self._failed:,}" if self._failed else "")
         if self._undecided is None:
-            return (
-                f"{done} of {self._copies:,} images so far, {rate}; {self._keys:,} keys listed, and there may be more"
-            )
+            return f"{done} of {self._total:,} images so far, {rate}; {self._keys:,} keys listed, and there may be more"
         left = f", {human_time((self._total - self._settled) / speed)} left" if speed else ""
         bound = "at most " if self._undecided else ""
         return f"{done} of {bound}{self._total:,} images, {rate}{left}"

@@ -10,6 +10,7 @@ from typing import Protocol
 from streammerge.core.extras import Extras
 from streammerge.core.job import Job
 from streammerge.core.keys import Location
+from streammerge.core.rendering import counted
 from streammerge.core.report import Failure
 from streammerge.core.tally import Tally
 from streammerge.errors import S3Error, StreamMergeError, UsageError
@@ -38,11 +39,20 @@ def check_prunable(job: Job) -> None:
 async def prune(remover: Remover, tally: Tally, confirm: Confirm, journal: Journal | None) -> None:
     """Remove what the plan does not want at the destination; what cannot be removed is in the tally, with the reason.
 
-    confirm: is shown the extras, and says whether they may be removed. Raises IncompleteError, RunError.
+    confirm: is shown the extras, and says whether they may be removed; it is not asked where there are none, nor where
+    a copy is missing or in conflict: whatever stays untouched then, the tally says why. Raises IncompleteError,
+    RunError.
     """
     extras = tally.extras
-    if not extras.total or not await confirm(extras):
+    if not extras.total:
         return
+    if obstacles := _obstacles(tally):
+        tally.not_pruned = f"{obstacles}: --prune waits for a run without any"
+        return
+    tally.not_pruned = "not confirmed"  # also if the question is interrupted
+    if not await confirm(extras):
+        return
+    tally.not_pruned = None
     assert extras.keys is not None, "the keys were to be gathered"
     reasons = dict(extras.keys)
     keys = list(reasons)
@@ -58,3 +68,8 @@ async def prune(remover: Remover, tally: Tally, confirm: Confirm, journal: Journ
                 tally.failure_example(Failure(key, key, code, str(error)))
             else:
                 tally.was_removed(key, reasons[key])
+
+
+def _obstacles(tally: Tally) -> str:
+    kinds = {"conflict": tally.conflicts, "failure": tally.failed, "missing copy": tally.left}
+    return ", ".join(counted(count, what) for what, count in kinds.items() if count)

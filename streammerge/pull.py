@@ -8,7 +8,7 @@ identity.
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,9 +23,9 @@ from streammerge.core.layout import FOLDER, RECORDIO_NAMES
 from streammerge.core.local import Check, Paths, RecordIO, Refused, Wanted
 from streammerge.core.pulled import EXAMPLES, PullReport
 from streammerge.core.rendering import human_bytes
-from streammerge.core.report import Failure
+from streammerge.core.report import Failure, why_stopped
 from streammerge.downloading import Downloading
-from streammerge.errors import RunError, S3Error, UsageError, unwrap
+from streammerge.errors import RunError, S3Error, StreamMergeError, UsageError, unwrap
 from streammerge.folder import Folder, open_folder
 from streammerge.handoff import HandOff
 from streammerge.neighbours import spelling
@@ -42,6 +42,10 @@ _SILENT = Progress()
 _FILES = 1000  # of the directory, noted at a time
 
 
+def _unheard(_: PullReport) -> None:
+    """Nobody is told."""
+
+
 async def pull(
     location: Location,
     directory: Path,
@@ -53,6 +57,7 @@ async def pull(
     classes: Path | None = None,
     manifest: Path | None = None,
     progress: Progress = _SILENT,
+    stopped: Callable[[PullReport], None] = _unheard,
 ) -> PullReport:
     """Bring the images below a prefix into a directory, as `identity/name`.
 
@@ -63,6 +68,7 @@ async def pull(
     sample: of so many identities only, the same ones every time.
     classes: a file that gets the classes as ImageFolder numbers them, one a line, or as JSON if it is named so.
     manifest: a file (.csv, .parquet) that gets a row for every image there, with its key and its label.
+    stopped: is told what the run had come to, if it is cancelled, or cannot go on after it has tried an image.
 
     Raises UsageError where the input is wrong (nothing was written then), RunError where the prefix has no image or
     they do not fit, IncompleteError where the run stopped half-way.
@@ -70,9 +76,8 @@ async def pull(
     if sample is not None and sample < 1:
         raise UsageError("--sample must be at least 1 identity")
     handoff = HandOff(classes, manifest, directory=directory)
-    started = time.monotonic()
     report = PullReport(url=str(location), directory=str(directory), sample=sample)
-    async with _open(options) as store:
+    async with _told_if_stopped(report, stopped), _open(options) as store, _measured(report, store):
         await _probe(store, location)
         with open_folder(directory) as folder, Catalogue() as catalogue:
             retries = Retries(options.attempts)
@@ -84,9 +89,29 @@ async def pull(
             run.make_ready(recordio)
             await run.fetch()
             run.conclude(handoff)
-    report.requests = dict(store.requests)
-    report.seconds = round(time.monotonic() - started, 3)
     return report
+
+
+@asynccontextmanager
+async def _told_if_stopped(report: PullReport, stopped: Callable[[PullReport], None]) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if report.pulled or report.failed or not isinstance(error, StreamMergeError):
+            report.stopped = why_stopped(error)
+            report.images = report.pulled + report.already_present
+            stopped(report)
+        raise
+
+
+@asynccontextmanager
+async def _measured(report: PullReport, store: "S3Store") -> AsyncIterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        report.requests = dict(store.requests)
+        report.seconds = round(time.monotonic() - started, 3)
 
 
 async def ensure_merged(location: Location, options: Options = _DEFAULTS) -> None:
@@ -223,12 +248,12 @@ class _Run:
                 f"needs {human_bytes(need.blocks)} in {need.missing:,} files. Nothing was written: make room, or pull "
                 "elsewhere"
             )
+        self._report.already_present = self._report.wanted - need.missing - need.doubtful
         self._progress.planned(need.missing + need.doubtful)
         self._progress.listing_done()
 
     async def fetch(self) -> None:
         """Download what is missing."""
-        missing = 0
         async with Downloading(
             self._store,
             self._location,
@@ -239,18 +264,18 @@ class _Run:
         ) as downloading:
             for batch in self._comparing.batches():
                 wanted = await self._comparing.missing(batch)
-                missing += len(wanted)
+                self._report.already_present += len(batch) - len(wanted)
                 self._progress.copied(len(batch) - len(wanted))
                 for each in wanted:
                     await downloading.submit(each)
-        self._report.already_present = self._report.wanted - missing
 
     def _settled(self, wanted: Wanted, error: S3Error | None) -> None:
-        self._progress.copied(1)
         if error is None:
+            self._progress.copied(1)
             self._report.pulled += 1
             self._report.bytes_pulled += wanted.size
         else:
+            self._progress.failed(1)
             self._catalogue.fail(wanted)
             key = self._location.prefix + wanted.path
             self._report.fail(Failure(key, wanted.path, error.code, str(error)))

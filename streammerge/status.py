@@ -10,12 +10,14 @@ from streammerge.places import is_held, reading
 
 
 def status(journals: Sequence[str] = ()) -> list[Chronicle]:
-    """What each of these files tells; without any, all journals in the state directory, by name.
+    """What each of these files tells; without any, all in the state directory, that with the newest record last.
 
     Raises UsageError where one is no journal, or cannot be read.
     """
-    paths = [_local(journal) for journal in journals] or sorted(state_directory().glob("*.journal"))
-    return [_tell(path) for path in paths]
+    if journals:
+        return [_tell(_local(journal)) for journal in journals]
+    told = map(_tell, sorted(state_directory().glob("*.journal")))
+    return sorted(told, key=lambda one: one.last or 0.0)
 
 
 def _local(journal: str) -> Path:

@@ -7,8 +7,8 @@ import click
 
 import streammerge
 from streammerge.cli.asking import confirm_of
-from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, ending, run
-from streammerge.cli.files import check_writable, write_file, write_page
+from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, run
+from streammerge.cli.files import check_writable, write_file
 from streammerge.cli.options import (
     job_of,
     journal_of,
@@ -18,29 +18,16 @@ from streammerge.cli.options import (
     with_job,
     with_page,
 )
-from streammerge.cli.showing import say, show_error, tell
+from streammerge.cli.showing import say, say_stopped
 from streammerge.cli.typed import command_to_go_on
 from streammerge.cli.verbs import Verb
 from streammerge.core.cost import parse_prices
 from streammerge.core.rendering import human_bytes, render, so_far
 from streammerge.core.report import Report
-from streammerge.errors import RunError
 
 
 def _code(report: Report) -> int:
     return DONE if report.complete else INCOMPLETE
-
-
-def _say_stopped(report: Report, error: BaseException, given: dict[str, Any]) -> int:
-    message, code = ending(error)
-    tell(f"streammerge: {message}\n{so_far(report)}")
-    try:
-        write_page(given["html"], report)
-    except RunError as unwritten:
-        tell(f"streammerge: {unwritten}")  # what stopped the run matters more
-    if given["as_json"]:
-        show_error(message, code, report.to_json())
-    return code
 
 
 @click.command(cls=Verb)
@@ -86,7 +73,7 @@ def merge(**given: Any) -> int:
     except STOPPING as error:
         if not partial:
             raise
-        return _say_stopped(partial[0], error, given)
+        return say_stopped(partial[0], so_far(partial[0]), error, given)
     return say(report, lambda report: "\n".join([render(report), *_of_journal(place)]), given, _code(report))
 
 

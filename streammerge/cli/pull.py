@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 import streammerge
-from streammerge.cli.exits import DONE, INCOMPLETE, run
+from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, run
 from streammerge.cli.options import choice, options_of, progress_of, with_handoff, with_s3
-from streammerge.cli.showing import show
+from streammerge.cli.showing import say_stopped, show
 from streammerge.cli.verbs import Verb
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
-from streammerge.core.pulled import render_pull
+from streammerge.core.pulled import PullReport, pulled_so_far, render_pull
 from streammerge.errors import UsageError
 
 
@@ -48,7 +48,17 @@ def pull(**given: Any) -> int:
     if str(given["directory"]).startswith("s3:/"):
         raise UsageError("DIR is a directory of this machine; from S3 to S3 it is `streammerge merge … --into s3://…`")
     rules = {name: given[name] for name in ("check", "recordio", "sample", "classes", "manifest")}
-    with progress_of(given, copying=True, title="Pulling") as progress:
-        report = run(streammerge.pull(location, given["directory"], options, progress=progress, **rules))
+    partial: list[PullReport] = []
+    try:
+        with progress_of(given, copying=True, title="Pulling") as progress:
+            report = run(
+                streammerge.pull(
+                    location, given["directory"], options, progress=progress, stopped=partial.append, **rules
+                )
+            )
+    except STOPPING as error:
+        if not partial:
+            raise
+        return say_stopped(partial[0], pulled_so_far(partial[0]), error, given)
     show(json.dumps(report.to_json()) if given["as_json"] else render_pull(report))
     return DONE if report.complete else INCOMPLETE

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from streammerge.cli.exits import FAILED
+from streammerge.cli.exits import FAILED, ending
 from streammerge.cli.files import write_page
 from streammerge.colours import coloured
 from streammerge.errors import RunError
@@ -27,6 +27,19 @@ def say(report: Any, render: Callable[[Any], str], given: dict[str, Any], code: 
         failure = {"error": str(error), "exit_code": code}
         tell(f"streammerge: {error}")
     show(json.dumps({**report.to_json(), **failure}) if given["as_json"] else render(report))
+    return code
+
+
+def say_stopped(report: Any, so_far: str, error: BaseException, given: dict[str, Any]) -> int:
+    """Say what stopped a run and how far it came, as text, as JSON and as a page; returns the exit code."""
+    message, code = ending(error)
+    tell(f"streammerge: {message}\n{so_far}")
+    try:
+        write_page(given.get("html"), report)
+    except RunError as unwritten:
+        tell(f"streammerge: {unwritten}")  # what stopped the run matters more
+    if given["as_json"]:
+        show_error(message, code, report.to_json())
     return code
 
 

@@ -10,19 +10,29 @@ from streammerge.core.records import check_version, from_line, may_have_begun
 from streammerge.core.rendering import counted, human_bytes
 from streammerge.errors import UsageError
 
-_SHOWN = 5  # failures; the last ones
+_SHOWN = 5  # runs, failures; the last ones
 _AGAIN = "run the same command again to go on"
+_OF_AN_END = ("complete", "conflicts", "left", "present", "reason")
 _UNFINISHED = ("incomplete", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run. Times are in seconds since 1970; `ended` is None, and `complete` False, if it was cut short."""
+    """One run. Times are in seconds since 1970.
+
+    ended: None, and `complete` False, if it was cut short and could record nothing of it.
+    reason: why it was stopped before its end; empty if it was not. conflicts: images that wait for a decision; left:
+    images and removals that another run would try; present: images that were there before this run.
+    """
 
     run: str
     began: float
     ended: float | None = None
     complete: bool = False
+    conflicts: int = 0
+    left: int = 0
+    present: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Chronicle:
         """How the job stands: `running`, `complete`, `incomplete` or `interrupted`."""
         if self.held:
             return "running"
-        if not self.runs or self.runs[-1].ended is None:
+        if not self.runs or self.runs[-1].ended is None or self.runs[-1].reason:
             return "interrupted"
         return "complete" if self.runs[-1].complete else "incomplete"
 
@@ -95,7 +105,8 @@ class Chronicle:
         elif did == "removed":
             self.removed += 1
         elif did == "ended" and self.runs:
-            self.runs[-1] = replace(self.runs[-1], ended=record["at"], complete=record["complete"])
+            known = {name: record[name] for name in _OF_AN_END if name in record}
+            self.runs[-1] = replace(self.runs[-1], ended=record["at"], **known)
 
 
 def chronicle(lines: Iterable[bytes], place: str, *, held: bool = False, size: int = 0) -> Chronicle:
@@ -124,9 +135,11 @@ def render_chronicle(told: Chronicle) -> str:
         f"State:    {_state(told)}",
         *([f"To go on: {printable(told.command)}"] if told.command and told.state in _UNFINISHED else []),
         f"Runs:     {len(told.runs):,}",
+        *_earlier(len(told.runs)),
         *(f"  began {_time(run.began)}, {_end(run)}" for run in told.runs[-_SHOWN:]),
         f"Copied:   {told.copied:,} ({human_bytes(told.bytes)})",
         f"Failed:   {len(told.failures):,}",
+        *_earlier(len(told.failures)),
     ]
     lines += [
         f"  {_time(failure.at)} {printable(failure.key)}: {printable(failure.reason)}"
@@ -143,18 +156,33 @@ def render_chronicle(told: Chronicle) -> str:
 
 def _state(told: Chronicle) -> str:
     last = f", last recorded {_time(told.last)}" if told.last is not None else ""
-    return {
-        "running": f"a run is at work{last}",
-        "complete": f"complete{last}",
-        "incomplete": f"incomplete: {_AGAIN}{last}",
-        "interrupted": f"interrupted: {_AGAIN}{last}",
-    }[told.state]
+    if told.state == "running":
+        return f"a run is at work{last}"
+    if told.state == "complete":
+        return f"complete{last}"
+    return f"{told.state}: {_what_is_left(told) if told.state == 'incomplete' else _AGAIN}{last}"
+
+
+def _what_is_left(told: Chronicle) -> str:
+    run = told.runs[-1]
+    if not run.conflicts:
+        return _AGAIN
+    yours = (
+        f"{counted(run.conflicts, 'conflict')} for you to decide (--if-exists overwrite, or move what is in the way)"
+    )
+    return f"{yours}; for the other {run.left:,}, {_AGAIN}" if run.left else yours
+
+
+def _earlier(count: int) -> list[str]:
+    return [f"  … {count - _SHOWN:,} earlier"] if count > _SHOWN else []
 
 
 def _end(run: RunRecord) -> str:
     if run.ended is None:
         return "not ended"
-    return f"ended {_time(run.ended)}, {'complete' if run.complete else 'incomplete'}"
+    how = f"stopped: {printable(run.reason)}" if run.reason else "complete" if run.complete else "incomplete"
+    there = f", {run.present:,} were there already" if run.present else ""
+    return f"ended {_time(run.ended)}, {how}{there}"
 
 
 def _time(at: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from streammerge.core.keys import printable
 from streammerge.core.local import Refused
-from streammerge.core.rendering import human_bytes, human_time
+from streammerge.core.rendering import counted, first_failures, human_bytes, human_time
 from streammerge.core.report import Failure
 
 _RULE = "=" * 60
@@ -25,6 +25,8 @@ class PullReport:
     refused: objects whose names must not become files. ignored: objects that are no images, by reason.
     extra: files in the directory that are not at the prefix. recordio: names found there, recordio_removed: of these.
     classes: folders in the directory, which ImageFolder will number.
+    stopped: why the run was stopped before its end; else None. If it was, `images`, `pulled`, `already_present` and
+    `failed` are what it had come to by then, and what is counted at the end of a run alone is 0.
     """
 
     url: str
@@ -52,6 +54,7 @@ class PullReport:
     extra_examples: list[str] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    stopped: str | None = None
 
     @property
     def average(self) -> float:
@@ -61,7 +64,7 @@ class PullReport:
     @property
     def complete(self) -> bool:
         """Whether everything that was asked for is in the directory."""
-        return not self.failed and not self.refused
+        return self.stopped is None and not self.failed and not self.refused
 
     def fail(self, failure: Failure) -> None:
         """Count an image that was not pulled."""
@@ -105,6 +108,16 @@ def render_pull(report: PullReport) -> str:
     ]
     lines += [f"  {count:,} {reason}" for reason, count in report.ignored.items()]
     return "\n".join(lines + _trouble(report) + _others(report))
+
+
+def pulled_so_far(report: PullReport) -> str:
+    """How far a run came that was stopped before its end, in a line, and why some images failed."""
+    if not report.wanted:
+        return "Nothing was pulled yet: the prefix and the directory were still being listed"
+    there = f"{report.images:,} of {counted(report.wanted, 'image')} are there"
+    pulled = f"{report.pulled:,} pulled ({human_bytes(report.bytes_pulled)})"
+    line = f"{there}: {pulled}, {report.already_present:,} already there; {report.failed:,} failed"
+    return "\n".join([line, *first_failures(report.failures, report.failed)])
 
 
 def _trouble(report: PullReport) -> list[str]:

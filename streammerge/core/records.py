@@ -8,7 +8,9 @@ JSON object; lines end with a newline. `did` says what a line is:
     copied   source, key, etag, size, target, at; result: the target's ETag, only where it is not `etag`
     failed   source, key, etag, size, target, at; code, reason (with S3's request id)
     removed  target, at: recorded before it is removed
-    ended    complete (bool), at
+    ended    complete (bool), at; each only where there is something to say: conflicts (images that were left for the
+             user to decide), left (images and removals that another run would try), present (images that were there
+             before this run), reason (why the run was stopped before its end)
 
 `at` is in seconds since 1970, sizes are in bytes; `source` to `at` come in this order. Each run begins with a `began`.
 A line that was torn by a crash, or decayed, fails its checksum and is skipped: each of the others still says what it
@@ -90,9 +92,12 @@ def removed(target: str, at: float) -> bytes:
     return _line(f'"did":"removed","target":{quoted(target)},"at":{at:.3f}')
 
 
-def ended(*, complete: bool, at: float) -> bytes:
-    """The line of the end of a run."""
-    return _line(f'"did":"ended","complete":{"true" if complete else "false"},"at":{at:.3f}')
+def ended(*, complete: bool, at: float, conflicts: int = 0, left: int = 0, present: int = 0, reason: str = "") -> bytes:
+    """The line of the end of a run; `reason` is why it was stopped, if it was."""
+    counts = {"conflicts": conflicts, "left": left, "present": present}
+    more = "".join(f',"{name}":{count:d}' for name, count in counts.items() if count)
+    why = f',"reason":{quoted(reason)}' if reason else ""
+    return _line(f'"did":"ended","complete":{"true" if complete else "false"},"at":{at:.3f}{more}{why}')
 
 
 def _line(fields: str) -> bytes:

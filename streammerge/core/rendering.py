@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from streammerge.core.extras import recordio_warning
+from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.report import Report, SourceReport
+from streammerge.core.report import Failure, Report, SourceReport
 
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
@@ -13,6 +13,7 @@ _ACCESS = (
     "kms:Decrypt if it is encrypted; its copy s3:PutObject, s3:PutObjectTagging and kms:GenerateDataKey.",
 )
 _SHOWN = 5  # examples in a section; the JSON has more
+_SHOWN_SO_FAR = 3  # failures of a run that was stopped
 
 
 def render(report: Report) -> str:
@@ -26,18 +27,36 @@ def render(report: Report) -> str:
 
 
 def so_far(report: Report) -> str:
-    """How far a run came that was stopped before its end, in a line."""
+    """How far a run came that was stopped before its end, in a line, why some objects failed, and what was removed."""
+    lines = [decided_so_far(report), *first_failures(report.failures, report.failed)]
+    if report.removed:
+        lines.append(f"Removed: {report.removed:,} from the destination, outside the plan")
+    if report.not_pruned is not None:
+        lines.append(f"Nothing was removed: {counted(report.extra, 'object')} outside the plan ({report.not_pruned})")
+    return "\n".join(lines)
+
+
+def first_failures(failures: Sequence[Failure], failed: int) -> list[str]:
+    """A line of text for each of the first few of so many failures of a run that was stopped."""
+    lines = [f"  {printable(failure.key)}: {failure.reason}" for failure in failures[:_SHOWN_SO_FAR]]
+    return lines if failed <= _SHOWN_SO_FAR else [*lines, f"  … and {failed - _SHOWN_SO_FAR:,} more failed"]
+
+
+def decided_so_far(report: Report) -> str:
+    """What a run that was stopped had decided about, and what became of that, in a sentence."""
+    if not report.identities + report.skipped and not report.all_decided:
+        return "Nothing was copied yet: the sources and the destination were still being listed"
     images = [
         f"{report.copied:,} copied ({human_bytes(report.bytes_copied)})",
         f"{report.already_present:,} already there",
         f"{report.failed:,} failed",
         *([f"{report.conflicts:,} in conflict"] if report.conflicts else []),
-        f"{report.not_attempted:,} still to copy",
+        f"{report.not_attempted:,} to copy",
     ]
-    settled = (
-        f"{counted(report.identities + report.skipped, 'identity')} with {counted(report.images, 'image')} to keep"
-    )
-    return f"Settled so far: {settled}: {', '.join(images)}"
+    kept = f"{counted(report.identities, 'identity')} with {counted(report.images, 'image')}"
+    skipped = f" ({report.skipped:,} more skipped)" if report.skipped else ""
+    when, rest = ("", "") if report.all_decided else (" so far", "; what was not listed yet is not counted")
+    return f"Decided{when}: {kept}{skipped}: {', '.join(images)}{rest}"
 
 
 def _headline(report: Report) -> list[str]:
@@ -134,13 +153,16 @@ def _trouble(report: Report) -> list[str]:
 
 
 def _extras(report: Report) -> list[str]:
-    lines = [f"Removed:       {report.removed:,} from the destination, outside the plan"] if report.removed else []
+    lines = []
+    if report.removed:
+        lines = [f"Removed:       {report.removed:,} from the destination, outside the plan"]
+        lines += describe(report.removed_reasons, report.removed_examples)
     if report.not_removed:
         lines.append(f"Not removed:   {report.not_removed:,}; run the same command again to try the rest")
-    lines.append(
-        f"Extra:         {report.extra:,} at the destination outside the plan"
-        + ("; --prune would remove them" if report.extra else "")
-    )
+    if report.not_pruned is not None:
+        lines.append(f"Not removed:   {report.extra:,} ({report.not_pruned})")
+    hint = "; --prune would remove them" if report.extra and report.not_pruned is None else ""
+    lines.append(f"Extra:         {report.extra:,} at the destination outside the plan{hint}")
     return lines + _examples(report.extra_examples, report.extra) + recordio_warning(report.recordio)
 
 

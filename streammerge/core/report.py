@@ -5,8 +5,14 @@ from typing import Any
 
 from streammerge.core.cost import Estimate
 from streammerge.core.throughput import Sample
+from streammerge.errors import unwrap
 
 INTERRUPTED = "interrupted"  # why a run was stopped, if somebody has cancelled it
+
+
+def why_stopped(error: BaseException) -> str:
+    """What an error, or the one that matters of a group, says of why a run was stopped by it."""
+    return str(unwrap(error)) or INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,9 @@ class Report:
     changed: identities decided anew, since a source object was no longer what had been listed.
     ignored: objects of the sources that are no images or have no place, by reason.
     extra: objects at the destination that the plan does not want there, by reason in `extra_reasons`.
-    removed: of such objects those that were removed, which are extra no longer; not_removed: could not be.
+    removed: of such objects those that were removed, which are extra no longer, by reason in `removed_reasons` and with
+    some keys of each reason in `removed_examples`; not_removed: could not be.
+    not_pruned: why --prune has not even begun to remove what is extra; None if it has, or was not asked for.
     bytes: of all images kept; bytes_to_copy: of those not yet at the destination; bytes_copied: of those copied.
     requests: what was sent to S3, by kind, retries included.
     rules: the job's, by name. warnings: what looks odd about a source.
@@ -59,6 +67,7 @@ class Report:
     throughput: how many images were copied after how many seconds, in a bounded number of samples.
     overlaps: what each pair of sources shares.
     stopped: why the run was stopped before its end, so that all counts are what it had come to by then; else None.
+    all_decided: whether every identity was decided about; if not, what was not listed yet is in no count.
     """
 
     command: str
@@ -98,8 +107,12 @@ class Report:
     rules: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     removed: int = 0
+    removed_reasons: dict[str, int] = field(default_factory=dict)
+    removed_examples: dict[str, list[str]] = field(default_factory=dict)
     not_removed: int = 0
+    not_pruned: str | None = None
     stopped: str | None = None
+    all_decided: bool = True
     overlaps: list[Shared] = field(default_factory=list)
 
     @property

@@ -32,8 +32,9 @@ class Tally:
     failed: int = 0
     conflicts: int = 0
     changed: int = 0
+    all_decided: bool = False
     to_remove: int = 0
-    removed: int = 0
+    not_pruned: str | None = None  # why nothing is removed, though it was asked for
     bytes: int = 0
     bytes_planned: int = 0
     bytes_copied: int = 0
@@ -44,9 +45,16 @@ class Tally:
     shares: Counter[tuple[int, ...]] = field(default_factory=Counter)  # identities by the sources that have them
     throughput: Throughput = field(default_factory=Throughput)
     extras: Extras = field(init=False)
+    removed: Extras = field(init=False)  # those that are gone
 
     def __post_init__(self) -> None:
         self.extras = Extras(self.job.destination)
+        self.removed = Extras(self.job.destination)
+
+    @property
+    def left(self) -> int:
+        """How many of the planned copies have neither been made nor given up."""
+        return self.planned - self.copied - self.failed
 
     def decided(self, decision: Decision) -> None:
         """Count what was decided about one identity."""
@@ -126,8 +134,8 @@ class Tally:
 
     def was_removed(self, key: str, reason: str) -> None:
         """Count an object that the plan does not want as gone."""
-        self.removed += 1
         self.extras.withdraw(key, reason)
+        self.removed.add(key, reason)
 
     def failure_example(self, failure: Failure) -> None:
         """Keep the first few reasons why something could not be done."""
@@ -170,7 +178,7 @@ class Tally:
             already_present=self.present,
             failed=self.failed,
             conflicts=self.conflicts,
-            not_attempted=self.planned - self.copied - self.failed,
+            not_attempted=self.left,
             changed=self.changed,
             ignored=dict(sorted(ignored.items())),
             extra=self.extras.total,
@@ -202,9 +210,13 @@ class Tally:
             overlaps=self._overlaps(),
             rules=self.job.rules,
             warnings=self.warnings,
-            removed=self.removed,
-            not_removed=self.to_remove - self.removed,
+            removed=self.removed.total,
+            removed_reasons=self.removed.by_reason(),
+            removed_examples=self.removed.examples,
+            not_removed=self.to_remove - self.removed.total,
+            not_pruned=self.not_pruned,
             stopped=stopped,
+            all_decided=self.all_decided,
         )
 
     def _overlaps(self) -> list[Shared]:

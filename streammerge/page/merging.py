@@ -2,20 +2,17 @@
 
 from itertools import pairwise
 
-from streammerge.core.rendering import human_bytes, human_time, human_usd
+from streammerge.core.rendering import decided_so_far, human_bytes, human_time, human_usd
 from streammerge.core.report import INTERRUPTED, Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
 from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
-
-_STOPPED = "This run was stopped before its end, and the numbers are what it had come to by then: "
 
 
 def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    stopped = [f"{_STOPPED}{report.stopped}"] if report.stopped is not None else []
-    warnings = [*stopped, *report.warnings, *recordio(report.recordio)]
+    warnings = [*_stopped(report), *report.warnings, *recordio(report.recordio)]
     sections = [
         Section("In all", facts=_headline(report, figures)),
         from_where(report.destination, report.rules, report.sources, figures),
@@ -27,7 +24,7 @@ def merging_content(report: Report) -> Content:
         Section(
             "Conflicts", tables=listed("Planned keys that hold something else, left alone", report.conflict_examples)
         ),
-        Section("At the destination, outside the plan", tables=listed("Left alone, such as", report.extra_examples)),
+        _extras(report, figures),
         Section("Requests to S3", facts=sorted(figures.each("requests"))),
     ]
     verdict = "complete" if report.complete else "incomplete"
@@ -36,6 +33,13 @@ def merging_content(report: Report) -> Content:
     if report.stopped == INTERRUPTED:
         verdict = INTERRUPTED
     return Content(title, verdict, report.complete, warnings, sections)
+
+
+def _stopped(report: Report) -> list[str]:
+    if report.stopped is None:
+        return []
+    again = ". To go on, run the same command again" if report.stopped == INTERRUPTED else ""
+    return [f"This run was stopped before its end: {report.stopped}. {decided_so_far(report)}{again}"]
 
 
 def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
@@ -50,6 +54,7 @@ def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:
             ("copied", figures("copied")),
             ("copied, in size", figures("bytes_copied", form=human_bytes)),
             ("failed", figures("failed")),
+            *([("not copied yet", figures("not_attempted"))] if report.not_attempted else []),
         ]
     else:
         facts += [
@@ -110,4 +115,21 @@ def _failures(report: Report, figures: Figures) -> Section:
         facts=[("images that were not copied", figures("failed"))],
         tables=[Table(["Key", "Code", "Why"], [[key(f.key), key(f.code), key(f.reason)] for f in report.failures])],
         notes=["Nothing of what was done is lost: run the same command again to try the rest."],
+    )
+
+
+def _extras(report: Report, figures: Figures) -> Section:
+    removed: list[list[Cell]] = [
+        [reason, figures("removed_reasons", reason), key(examples[0])]
+        for reason, examples in report.removed_examples.items()
+    ]
+    notes = [] if report.not_pruned is None else [f"Nothing was removed: {report.not_pruned}"]
+    return Section(
+        "At the destination, outside the plan",
+        facts=[("removed", figures("removed")), ("could not be removed", figures("not_removed"))] if removed else [],
+        tables=[
+            *([Table(["Removed", "Objects", "Such as"], removed)] if removed else []),
+            *listed("Left alone, such as", report.extra_examples),
+        ],
+        notes=notes,
     )

@@ -35,6 +35,7 @@ _LARGE_TARGET = "into/ada/large.jpg"
 _COPY = Copy(0, _LARGE, _LARGE_TARGET, 3, md5_of("large"), "2026-01-01T00:00:00.000Z", "ada")
 _ARGUMENTS = ("merge", "s3://bucket/from/", "--into", "s3://bucket/into/", "--min-images", "1", "--attempts", "2")
 _KMS = {"x-amz-server-side-encryption": "aws:kms"}
+_PROBES = 3  # of the destination, the folders of a source, and its first objects
 _NEWER = "2026-03-01T00:00:00.000Z"
 
 
@@ -291,10 +292,58 @@ def test_credentials_that_cannot_be_renewed(tmp_path: Path, then: str, *, parts:
     assert line.startswith("streammerge: ")
     assert "cannot renew the credentials" in line
     assert "run the same command again" in line
-    assert so_far.startswith("Settled so far: 1 identity with 40 images to keep: ")
+    assert so_far.startswith("Decided so far: 1 identity with 40 images: ")
     assert bool(left) == parts  # the upload that could not be aborted either
     assert 0 < s3.count("part" if parts else "copy") < 40
     assert "SECRETSECRET" not in ended.err + ended.out
+
+
+def test_a_server_that_dies_half_way_ends_the_run() -> None:
+    """Its objects are not given up one by one for ever: exit 3, with what failed, and what was copied stays."""
+    keys = {f"from/ada/{number:03}.jpg": Kept(md5_of(str(number))) for number in range(200)}
+    s3 = ScriptedS3(keys, lambda request: _died() if request.operation == "copy" and s3.count("copy") > 20 else None)
+    ended = _run(s3, "--json", "--concurrency", "8")
+    assert ended.code == 3, ended.err
+    report = ended.report
+    assert (report["copied"], report["failed"]) == (20, 64)
+    assert report["error"].startswith("S3 lets nothing succeed any more: the last 64 objects were given up in a row")
+    assert s3.count("copy") < 200, "the others are not even tried"
+    assert len(s3.objects) == 200 + 20
+    assert "  from/ada/" in ended.err
+    assert "  … and 61 more failed" in ended.err
+
+
+def _died() -> Answer:
+    return refusal(500, "InternalError")
+
+
+def test_interrupted_while_it_lists(tmp_path: Path) -> None:
+    """Nothing is decided yet: report and page are written all the same, and say that nothing was copied."""
+    page = tmp_path / "page.html"
+    held = threading.Event()
+    go = threading.Event()
+
+    def script(request: Request) -> Answer | None:
+        if request.operation == "list" and s3.count("list") > _PROBES:
+            held.set()
+            assert go.wait(_BOUND)
+        return None
+
+    s3 = ScriptedS3(_IMAGES, script)
+    with stub_s3(s3) as server:
+        env = environment(server)
+        with started(*_ARGUMENTS, "--json", "--html", str(page), env=env) as process:
+            until(held.is_set)
+            process.send_signal(signal.SIGINT)
+            ended = finished(process, env, timeout=_BOUND)
+            go.set()
+    assert ended.code == 130, ended.err
+    said = "Nothing was copied yet: the sources and the destination were still being listed"
+    assert ended.err.splitlines()[-1] == said
+    report = ended.report
+    assert (report["stopped"], report["copied"], report["all_decided"]) == ("interrupted", 0, False)
+    assert f"This run was stopped before its end: interrupted. {said}. To go on, " in page.read_text("utf-8")
+    assert s3.count("copy") == 0
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])

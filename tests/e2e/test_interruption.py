@@ -104,8 +104,9 @@ def test_signal_ends_the_run_and_keeps_what_was_done(
     large: Merging, into: str, tmp_path: Path, number: int, code: int
 ) -> None:
     """The exit code is the shell's for the signal; it says how to go on and how far it came, also as JSON and page."""
-    env, page = environment(large.server), tmp_path / "page.html"
-    with started(*large.arguments(into, "--concurrency", "8", "--html", str(page)), env=env) as process:
+    env, page, journal = environment(large.server), tmp_path / "page.html", str(tmp_path / "journal")
+    more = ("--concurrency", "8", "--html", str(page), "--journal", journal)
+    with started(*large.arguments(into, *more), env=env) as process:
         _wait_for(large, into, 100, process)
         process.send_signal(number)
         ended = finished(process, env, timeout=10)
@@ -117,6 +118,8 @@ def test_signal_ends_the_run_and_keeps_what_was_done(
     assert report["copied"] == len(there)
     assert f"{len(there):,} copied" in ended.err
     assert report["images"] == report["copied"] + report["not_attempted"]
+    (told,) = streammerge("status", journal, "--json", env=env).report["journals"]
+    assert (told["state"], told["copied"], told["runs"][0]["reason"]) == ("interrupted", len(there), "interrupted")
     html = page.read_text("utf-8")
     assert "<title>Merge: interrupted</title>" in html
     assert f">{len(there):,}</data>" in html

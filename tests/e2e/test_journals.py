@@ -177,9 +177,9 @@ def test_status_of_the_state_directory(tmp_path: Path) -> None:
     for number in range(2):
         path = tmp_path / "streammerge" / f"{number}.journal"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(began("of the job", f"job {number}", "run", 1.0))
+        path.write_bytes(began("of the job", f"job {number}", "run", 2.0 - number))
     told = streammerge("status", "--json", env=env)
-    assert [one["job"] for one in told.report["journals"]] == ["job 0", "job 1"]
+    assert [one["job"] for one in told.report["journals"]] == ["job 1", "job 0"], "newest last"
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "streammerge", "status"]
         unsaid = subprocess.run(

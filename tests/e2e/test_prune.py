@@ -80,13 +80,18 @@ def here(moto_server: Server) -> Iterator[Place]:
 def test_prune_leaves_what_the_plan_wants(place: Place, tmp_path: Path) -> None:
     """What is not in the plan is told by reason, recorded, removed and counted; verify finds nothing to say."""
     journal = tmp_path / "journal"
-    ended = place.merge("--prune", "--yes", "--journal", str(journal))
+    page = tmp_path / "page.html"
+    ended = place.merge("--prune", "--yes", "--journal", str(journal), "--html", str(page))
     assert ended.code == 0, ended.err
     report = ended.report
     assert (report["removed"], report["not_removed"], report["extra"]) == (len(_STALE), 0, 0)
     assert (report["extra_reasons"], report["recordio"], report["extra_examples"]) == ({}, [], [])
     assert f"To remove: {len(_STALE)} objects below s3://{place.bucket}/{place.into}" in ended.err
     assert "2 no source, such as" in ended.err
+    assert report["removed_reasons"] == {"in no folder": 1, "no source": 2, "not in the plan of its identity": 1}
+    gone = {key for keys in report["removed_examples"].values() for key in keys}
+    assert gone == {place.into + key for key in _STALE}
+    assert page.read_text("utf-8").count('data-path="[&#34;removed_reasons') == 3
     assert place.at(place.into) == set(_PLANNED)
     did = [record for record in map(from_line, journal.read_bytes().splitlines(keepends=True)) if record]
     assert {record["target"] for record in did if record["did"] == "removed"} == {place.into + key for key in _STALE}
@@ -94,13 +99,17 @@ def test_prune_leaves_what_the_plan_wants(place: Place, tmp_path: Path) -> None:
     assert (verified.code, verified.report["exact"]) == (0, True)
 
 
-def test_nothing_is_removed_unless_every_copy_succeeded(here: Place) -> None:
-    """A conflict, and all that is extra stays: exit 3, and it is said why."""
+def test_nothing_is_removed_unless_every_copy_succeeded(here: Place, tmp_path: Path) -> None:
+    """A conflict, and all that is extra stays: exit 3, and it is said why; status does not send for another run."""
+    journal = str(tmp_path / "journal")
     here.client.put_object(Bucket=here.bucket, Key=f"{here.into}ada/1.jpg", Body=b"something else")
-    ended = here.merge("--prune", "--yes")
+    ended = here.merge("--prune", "--yes", "--journal", journal)
     assert (ended.code, ended.report["removed"], ended.report["extra"]) == (3, 0, len(_STALE))
-    assert "Nothing is removed" in ended.err
+    assert ended.report["not_pruned"] == "1 conflict: --prune waits for a run without any"
     assert here.at(here.into) == {*_PLANNED, *_STALE}
+    told = streammerge("status", journal).out
+    assert "State:    incomplete: 1 conflict for you to decide (--if-exists overwrite" in told
+    assert "run the same command again" not in told
 
 
 def test_refused_before_anything_is_done(here: Place) -> None:
@@ -122,6 +131,11 @@ def test_the_question_on_a_terminal(here: Place, answer: bytes, *, removed: bool
     code, shown = _on_a_terminal(here, answer)
     assert code == 0, shown
     assert "To remove: 4 objects below" in shown
+    assert (
+        "  2 no source, such as" in shown.rpartition("MERGE COMPLETE")[2]
+        if removed
+        else ("Not removed:   4 (not confirmed)" in shown)
+    )
     assert here.at(here.into) == (set(_PLANNED) if removed else {*_PLANNED, *_STALE})
 
 
@@ -129,6 +143,8 @@ def test_interrupted_at_the_question(here: Place) -> None:
     """Ctrl-C is no yes: exit 130, everything stays, what was copied too."""
     code, shown = _on_a_terminal(here, b"\x03")
     assert code == 130, shown
+    assert "Decided: 2 identities with 4 images: 4 copied" in shown
+    assert "Nothing was removed: 4 objects outside the plan (not confirmed)" in shown
     assert here.at(here.into) == {*_PLANNED, *_STALE}
 
 

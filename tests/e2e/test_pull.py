@@ -194,6 +194,10 @@ def test_stopped_half_way_goes_on(large: Set, tmp_path: Path, number: int, code:
     assert len(there) < 1500
     if number != signal.SIGKILL:
         assert "run the same command again" in ended.err
+        report = ended.report
+        assert (report["stopped"], report["complete"], report["wanted"]) == ("interrupted", False, 1500)
+        assert len(there) - 4 <= report["images"] <= len(there), "of those in flight, some files may be there"
+        assert f"\n{report['images']:,} of 1,500 images are there: {report['pulled']:,} pulled (" in ended.err
         assert not list(tmp_path.glob(".streammerge-*"))
     again = streammerge(*arguments, server=large.server)
     assert again.code == 0, again.err

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from samples import a_job, copy
+from test_report import a_report
 
 from streammerge.core.records import History, from_line
 from streammerge.errors import IncompleteError, UsageError
@@ -36,7 +37,7 @@ async def record(path: Path, *names: str) -> None:
         assert journal
         for name in names:
             journal.copied(copy(f"out/id/{name}"), "other")
-        journal.ended(complete=True)
+        journal.ended(a_report())
 
 
 async def test_what_one_run_records_the_next_one_knows(tmp_path: Path) -> None:
@@ -138,12 +139,13 @@ async def test_what_was_done_last_is_written_however_the_run_ends(tmp_path: Path
         async with open_journal(str(path), a_job(), NO_STORE) as journal:
             assert journal
             journal.copied(copy("out/id/last.jpg"), "other")
-            raise end
+            raise end(*["no more"] * (end is Interrupted))
 
     with pytest.raises((asyncio.CancelledError, BaseExceptionGroup)):
         await run()
     assert targets(path) == ["out/id/last.jpg"]
-    assert status([str(path)])[0].state == "interrupted"
+    (told,) = status([str(path)])
+    assert (told.state, told.runs[-1].reason) == ("interrupted", "interrupted" if end is not Interrupted else "no more")
 
 
 class Slow:

@@ -129,6 +129,15 @@ def test_every_section_is_there_when_it_has_something() -> None:
     assert bare == ["In all", "From where", "Overlap of the sources", "Left out", "Requests to S3"]
 
 
+def test_what_was_removed() -> None:
+    """By reason, with an example, and why nothing was, if it was asked for."""
+    removed = a_report(
+        removed=2, removed_reasons={"no source": 2}, removed_examples={"no source": ["out/<b>.jpg", "out/2.jpg"]}
+    )
+    assert "no source2out/<b>.jpg" in Outline(render_page(removed)).text
+    assert "Nothing was removed: not confirmed" in render_page(a_report(extra=3, not_pruned="not confirmed"))
+
+
 @pytest.mark.parametrize(
     ("stopped", "verdict"), [("interrupted", "interrupted"), ("the credentials have expired", "incomplete")]
 )
@@ -139,6 +148,8 @@ def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> Non
     banners = re.findall("<li><bdi>(.*?)</bdi></li>", page)
     assert [stopped in banner for banner in banners] == [True, False]
     assert "stopped before its end" in banners[0]
+    assert "Decided: 325,891 identities with 1,247,332 images (124,782 more skipped): " in banners[0]
+    assert ("To go on, run the same command again" in banners[0]) == (stopped == "interrupted")
 
 
 def test_where_a_page_comes_from() -> None:

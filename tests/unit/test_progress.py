@@ -70,18 +70,20 @@ def test_a_bar_knows_a_bound_where_all_is_listed_before_it_is_decided(monkeypatc
 
 
 def test_bars_and_what_is_said_share_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If verbose, each retry has a line of its own above the bars, which count them, too."""
+    """If verbose, each retry has a line of its own above the bars, which count them, too, and failures before them."""
     terminal = _terminal(monkeypatch)
     with VerboseBars(copying=True) as bars:
         bars.planned(40)
         bars.retried(ThrottledError("copy 'a.jpg': SlowDown"))
         bars.retried(TransientError("copy 'b.jpg': no answer"))
         bars.copied(10)
+        bars.failed(2)
         bars.listing_done()
     shown = terminal.getvalue()
+    assert " 10 of 38 [" in shown
     assert "Trying again: copy 'a.jpg': SlowDown\n" in shown
     assert "Trying again: copy 'b.jpg': no answer\n" in shown
-    assert "throttled 1, retried 1]" in shown
+    assert "failed 2, throttled 1, retried 1]" in shown
 
 
 @pytest.fixture
@@ -111,6 +113,11 @@ def test_a_log_hears_of_it_now_and_then(now: list[float], capsys: pytest.Capture
     now[0] += 40
     lines.copied(40)
     assert capsys.readouterr().err == "Copying: 300 of 600 images, 1 a second, 5 min 00 s left\n"
+    lines.copied(40)
+    now[0] += 40
+    lines.failed(160)
+    said = "Copying: 340 of 440 images, 1 a second, failed 160, 1 min 40 s left\n"
+    assert capsys.readouterr().err == said
 
 
 def test_a_log_of_what_copies_nothing_speaks_of_keys(now: list[float], capsys: pytest.CaptureFixture[str]) -> None:

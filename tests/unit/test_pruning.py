@@ -7,9 +7,10 @@ import pytest
 from samples import a_job, identity
 
 from streammerge.core.extras import Extras
-from streammerge.core.join import EXAMPLES
+from streammerge.core.join import EXAMPLES, Census
 from streammerge.core.keys import Location
 from streammerge.core.plan import decide
+from streammerge.core.rendering import render
 from streammerge.core.tally import Tally
 from streammerge.errors import DeniedError, StreamMergeError, UsageError
 from streammerge.pruning import check_prunable, prune
@@ -64,15 +65,19 @@ async def test_each_batch_is_recorded_before_it_is_removed() -> None:
         *(("recorded", 500), ("removed", 500)),
     ]
     assert len({key for what, keys in bucket.told for key in keys if what == "removed"}) == 2500
-    assert (tally.removed, tally.to_remove, tally.extras.total, tally.extras.some()) == (2500, 2500, 0, [])
+    assert (tally.removed.total, tally.to_remove, tally.extras.total, tally.extras.some()) == (2500, 2500, 0, [])
 
 
 async def test_what_cannot_be_removed_stays_counted() -> None:
     """With the reason, and the run is not complete."""
     bucket, tally = Bucket("out/gone/1.jpg"), tally_of(3)
     await prune(bucket, tally, agree, None)
-    assert (tally.removed, tally.to_remove, tally.extras.by_reason()) == (2, 3, {"no source": 1})
+    assert (tally.removed.total, tally.to_remove, tally.extras.by_reason()) == (2, 3, {"no source": 1})
     assert tally.extras.some() == ["out/gone/1.jpg"]
+    assert (tally.removed.by_reason(), tally.removed.some()) == (
+        {"no source": 2},
+        ["out/gone/0.jpg", "out/gone/2.jpg"],
+    )
     assert [(failure.key, failure.code, failure.reason) for failure in tally.failures] == [
         ("out/gone/1.jpg", "AccessDenied", "it is locked")
     ]
@@ -89,7 +94,25 @@ async def test_nothing_without_a_yes() -> None:
         return True
 
     await prune(bucket, tally_of(0), ask, cast("Journal", bucket))
-    assert (bucket.told, asked, tally.removed, tally.to_remove, tally.extras.total) == ([], [], 0, 0, 3)
+    assert (bucket.told, asked, tally.removed.total, tally.to_remove, tally.extras.total) == ([], [], 0, 0, 3)
+    assert tally.not_pruned == "not confirmed"
+
+
+async def test_nothing_while_the_merge_is_not_right() -> None:
+    """With a conflict or a failure nobody is asked, and the report says what is waited for."""
+    bucket, tally = Bucket(), tally_of(3)
+    tally.conflicts, tally.failed, tally.planned = 2, 1, 1
+
+    async def never(_: Extras) -> bool:
+        raise AssertionError
+
+    await prune(bucket, tally, never, None)
+    report = tally.report("merge", [Census() for _ in tally.job.sources], requests={}, seconds=1)
+    said = "2 conflicts, 1 failure: --prune waits for a run without any"
+    assert (report.not_pruned, report.removed, report.extra, bucket.told) == (said, 0, 3, [])
+    lines = render(report).split("\n")
+    assert f"Not removed:   3 ({said})" in lines
+    assert "Extra:         3 at the destination outside the plan" in lines
 
 
 def test_whole_bucket_is_refused() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -216,6 +217,8 @@ def test_chronicle_of_several_runs() -> None:
         ([BEGAN], False, "interrupted"),
         ([BEGAN[:20]], False, "interrupted"),
         ([BEGAN, records.ended(complete=False, at=2)], False, "incomplete"),
+        ([BEGAN, records.ended(complete=False, at=2, conflicts=2)], False, "incomplete"),
+        ([BEGAN, records.ended(complete=False, at=2, reason="interrupted")], False, "interrupted"),
         ([BEGAN, records.ended(complete=True, at=2)], False, "complete"),
         ([BEGAN, records.ended(complete=True, at=2), BEGAN], False, "interrupted"),
     ],
@@ -239,4 +242,39 @@ def test_the_names_in_json() -> None:
         "last",
         *("failures", "state", "failed"),
     ]
-    assert list(found["runs"][0]) == ["run", "began", "ended", "complete"]
+    names = ["run", "began", "ended", "complete", "conflicts", "left", "present", "reason"]
+    assert list(found["runs"][0]) == names
+
+
+def test_how_a_run_ended() -> None:
+    """What waits for a decision is not what another run would mend; runs that are not shown are counted."""
+    ends: list[dict[str, Any]] = [
+        {"complete": True, "present": 1234},
+        {"reason": "interrupted\x1b"},
+        {"conflicts": 1, "left": 30},
+        {"conflicts": 2},
+    ]
+    lines = [BEGAN] * 3
+    for end in ends:
+        lines += [BEGAN, records.ended(**({"complete": False, "at": 2.0} | end))]
+    yours = "for you to decide (--if-exists overwrite, or move what is in the way)"
+    text = render_chronicle(chronicle(lines, "the journal")).split("\n")
+    assert f"State:    incomplete: 2 conflicts {yours}, last recorded 1970-01-01 00:00:02 UTC" in text
+    runs = text.index("Runs:     7")
+    began = "  began 1970-01-01 00:00:01 UTC"
+    assert text[runs + 1 : runs + 7] == [
+        "  … 2 earlier",
+        f"{began}, not ended",
+        *(
+            f"{began}, ended 1970-01-01 00:00:02 UTC, {how}"
+            for how in ("complete, 1,234 were there already", "stopped: interrupted\\x1b", "incomplete", "incomplete")
+        ),
+    ]
+    both = render_chronicle(chronicle(lines[:-2], "the journal"))
+    assert f"incomplete: 1 conflict {yours}; for the other 30, run the same command again to go on" in both
+
+
+def test_an_end_without_more_is_as_it_was() -> None:
+    """Journals of before read on, and what is not there to say is not written."""
+    line = records.ended(complete=True, at=2.0)
+    assert line[9:] == b'{"did":"ended","complete":true,"at":2.000}\n'

@@ -191,11 +191,17 @@ def test_a_run_that_was_stopped() -> None:
     """How far it came in a sentence, and in the text why it did not come further."""
     stopped = a_report(
         identities=3, skipped=1, images=1_234, copied=1_000, already_present=200, failed=1, not_attempted=33,
-        bytes_copied=5_000, stopped="the journal cannot be written",
+        bytes_copied=5_000, stopped="the journal cannot be written", all_decided=False,
     )  # fmt: skip
-    images = "1,234 images to keep: 1,000 copied (5.0 kB), 200 already there, 1 failed, 33 still to copy"
-    assert so_far(stopped) == f"Settled so far: 4 identities with {images}"
+    images = "1,234 images (1 more skipped): 1,000 copied (5.0 kB), 200 already there, 1 failed, 33 to copy"
+    assert so_far(stopped) == f"Decided so far: 3 identities with {images}; what was not listed yet is not counted"
+    assert so_far(replace(stopped, all_decided=True)) == f"Decided: 3 identities with {images}"
     assert ", 7 in conflict, " in so_far(replace(stopped, conflicts=7))
+    failures = [Failure(f"one/{number}.jpg", "", "500", "no answer") for number in range(4)]
+    assert so_far(replace(stopped, failed=5, failures=failures)).split("\n")[1:] == [
+        *(f"  one/{number}.jpg: no answer" for number in range(3)),
+        "  … and 2 more failed",
+    ]
     assert "Stopped:       before its end: the journal cannot be written" in render(stopped).split("\n")
 
 
@@ -245,8 +251,12 @@ FIELDS = [
     "rules",
     "warnings",
     "removed",
+    "removed_reasons",
+    "removed_examples",
     "not_removed",
+    "not_pruned",
     "stopped",
+    "all_decided",
     "overlaps",
     "complete",
 ]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streammerge.errors import ObjectError, ThrottledError, TransientError
-from streammerge.s3.retry import Retries, persist
+from streammerge.errors import IncompleteError, ObjectError, ThrottledError, TransientError
+from streammerge.s3.retry import Outage, Retries, persist
 
 AT_ONCE = Retries(attempts=4, base=0)
 
@@ -100,3 +100,16 @@ def test_a_short_outage_is_outlasted() -> None:
     """However the dice fall, all tries of a request are not used up within half a minute."""
     retries = Retries()
     assert all(sum(retries.wait(failed) for failed in range(1, retries.attempts)) > 32 for _ in range(200))
+
+
+def test_an_outage_is_many_in_a_row() -> None:
+    """A success, or a refusal, in between: then S3 is at work."""
+    outage, given_up = Outage(AT_ONCE), TransientError("copy 'a.jpg': no answer")
+    for other in (None, ObjectError("denied")):
+        for _ in range(63):
+            outage.settled(given_up)
+        outage.settled(other)
+    for _ in range(63):
+        outage.settled(given_up)
+    with pytest.raises(IncompleteError, match=r"the last 64 objects .* after 4 tries; the last one: copy 'a.jpg'"):
+        outage.settled(given_up)
