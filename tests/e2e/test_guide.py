@@ -18,7 +18,9 @@ from seeding import emptied_bucket, put_all
 from servers import Server, connect
 from streammerge.demo.dataset import picture
 
-_GUIDE = Path(__file__).parent.parent.parent.joinpath("docs", "guide.md").read_text("utf-8")
+_ROOT = Path(__file__).parent.parent.parent
+_GUIDE = _ROOT.joinpath("docs", "guide.md").read_text("utf-8")
+_README = _ROOT.joinpath("README.md").read_text("utf-8")
 _BUCKET = "data-labeling.livereachmedia.com"
 _FACES, _SECOND, _INTO = (
     f"datasets/{name}/rekognition_set/" for name in ("faces_only", "reidnet_v2_training_data", "reidnet_v3")
@@ -130,8 +132,19 @@ def test_the_whole_story(reader: Reader) -> None:
     assert len((reader.here / "manifest.csv").read_text("utf-8").splitlines()) == 1 + len(pulled)
 
 
+def test_the_installation(tmp_path: Path) -> None:
+    """The lines, with a pip that downloads nothing, leave a shell whose commands are those of the new environment."""
+    env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), "HOME": str(tmp_path)}
+    without_pip = 'python3() { command python3 "$@" --without-pip; }; pip() { echo "pip $*"; }'
+    for text in (_GUIDE, _README):
+        found = re.search(r"<!-- install -->\n```sh\n(.*?)```", text, re.DOTALL)
+        assert found
+        said = Reader(None, tmp_path, env).say(f"{without_pip}\n{found[1]}\ncommand -v python")
+        assert said == f"pip install .\n{tmp_path}/streammerge/bin/python\n"
+
+
 def test_every_block_is_run() -> None:
     """No command in the guide goes untested."""
     named = re.findall(r"<!-- (\w+) -->\n```sh\n", _GUIDE)
-    assert named == ["look", "plan", "merge", "verify", "pull"]
+    assert named == ["install", "look", "plan", "merge", "verify", "pull"]
     assert _GUIDE.count("```sh\n") == len(named)
