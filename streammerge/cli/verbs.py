@@ -79,6 +79,13 @@ def _hinting(command: click.Command, ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except click.NoSuchOption as error:
-        options = [name for param in command.get_params(ctx) for name in param.opts if name.startswith("-")]
-        hint = hints.of_option(error.option_name, options, ctx.command_path)
+        verbs = ctx.find_root().command
+        options = {name: _options_of(verb) for name, verb in getattr(verbs, "commands", {}).items()}
+        verb = "" if command is verbs else command.name or ""
+        hint = hints.of_option(error.option_name, verb, options | {verb: _options_of(command)})
         raise click.UsageError(f"there is no option {error.option_name}. {hint}", ctx) from error
+
+
+def _options_of(command: click.Command) -> list[str]:
+    params = [*command.params, click.Option(["-h", "--help"])]
+    return [name for param in params for name in param.opts if name.startswith("-")]
