@@ -33,7 +33,7 @@ from yarl import URL
 from streammerge.core.keys import Listed, Location, Page, printable
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
-from streammerge.s3.options import Options
+from streammerge.s3.options import Options, is_amazon
 from streammerge.s3.sessions import BoundedSession
 from streammerge.s3.signing import Credentials, sign
 from streammerge.s3.wire import Wire
@@ -69,7 +69,6 @@ _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given 
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
 T = TypeVar("T")
-_AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class Address:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
         """
-        return self.service == "s3" and _AMAZON.search(self.host.partition(":")[0]) is not None
+        return self.service == "s3" and is_amazon(self.host.partition(":")[0])
 
 
 @lru_cache(maxsize=2)

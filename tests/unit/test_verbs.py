@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from streammerge.cli import verbs
 from streammerge.cli.commands import commands
+from streammerge.cli.sizes import parse_size
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,22 @@ def test_what_there_is_not_is_answered_with_what_there_is(typed: str, hint: str)
     done = CliRunner().invoke(commands, typed.split(), prog_name="streammerge")
     assert done.exit_code == 2
     assert hint in done.output
+
+
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [("7", 7), ("8MB", 8_000_000), ("5GiB", 5 * 1024**3), ("512 MiB", 512 * 1024**2), ("1.5kB", 1500), ("9 b", 9)],
+)
+def test_sizes(said: str, size: int) -> None:
+    """Bytes alone, or with a unit of powers of 1,000 or of 1,024."""
+    assert parse_size(said) == size
+
+
+@pytest.mark.parametrize("said", ["", "MB", "-1", "8 lots", "8ib", "1e3"])
+def test_sizes_that_are_none(said: str) -> None:
+    """What would be right is said."""
+    with pytest.raises(click.BadParameter, match="as 512MiB or 5GB"):
+        parse_size(said)
 
 
 @pytest.mark.parametrize("name", commands.commands)
