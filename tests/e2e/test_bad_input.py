@@ -335,6 +335,22 @@ def test_nobody_listens() -> None:
     assert "--endpoint-url" in message
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("https://{}", "the server there speaks no TLS: say http://"),
+        ("htp://{}", "say http://HOST:PORT"),
+        ("http://{}/one", "The endpoint ends with /one: if that is a bucket, leave it away"),
+    ],
+)
+def test_endpoint_that_is_nearly_right(here: Place, endpoint: str, said: str) -> None:
+    """What is wrong with its URL, in few words."""
+    server = replace(here.server, endpoint_url=endpoint.format(here.server.endpoint_url.removeprefix("http://")))
+    message = here.refused("@one/", "@two/", "--into", "@merged/", server=server)
+    assert said in message
+    assert message.count("WRONG_VERSION") == 0
+
+
 def test_somebody_listens_and_says_nothing() -> None:
     """The run gives up after a few times --timeout, and names the endpoint."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
