@@ -98,8 +98,8 @@ def test_the_whole_story(reader: Reader) -> None:
     """`inspect` names each fault, merge handles each, verify passes, pull gives a folder that ImageFolder loads."""
     seen = reader.run("look")
     assert "{identity}_face.{ext}" in seen  # flat
-    assert "only together" in seen  # one image in each
-    assert re.search(r"deeper 1\b", seen)  # nested
+    assert "only with all prefixes together" in " ".join(seen.split())  # one image in each
+    assert re.search(r"\b1 image in\s+folders of folders", seen)  # nested
 
     planned = reader.run("plan")
     assert "Total identities: 4" in planned
