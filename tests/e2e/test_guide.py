@@ -105,12 +105,14 @@ def test_the_whole_story(reader: Reader) -> None:
     assert "Total identities: 4" in planned
     assert "Total images: 10" in planned
     assert (reader.here / "reidnet_v3.toml").exists()
+    assert "\nJob: reidnet_v3.toml\n" in planned
 
     merged = reader.run("merge")
     assert "MERGE COMPLETE" in merged
     assert "Copied:        10" in merged
     assert "train.rec" in merged
     assert "</html>" in (reader.here / "merge.html").read_text("utf-8")
+    assert "\nPage: merge.html\n" in merged
     assert "10" in reader.say("streammerge status")
 
     verified = reader.run("verify")
@@ -123,7 +125,7 @@ def test_the_whole_story(reader: Reader) -> None:
     last = json.loads(reader.say("streammerge verify reidnet_v3.toml --json"))
     assert (last["missing"], last["different"], last["extra"]) == (0, 0, 0)
 
-    reader.run("pull")
+    assert reader.run("pull").endswith("\nClasses: classes.txt\nManifest: manifest.csv\n")
     folder = reader.here / "reidnet_v3"
     pulled = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
     assert pulled == _expected()

@@ -72,6 +72,8 @@ def test_help_has_every_option_once(name: str) -> None:
     listed = [line.split()[0].rstrip(",") for line in shown.splitlines() if line.startswith("  -")]
     options = [param for param in verb.get_params(click.Context(verb)) if isinstance(param, click.Option)]
     assert sorted(listed) == sorted([*(option.opts[0] for option in options if "--help" not in option.opts), "-h"])
+    assert listed[-1] == "-h", "in the same place in each"
+    assert "(5 GiB)" not in shown
     assert ("Options:" in shown) == (name in {"inspect", "verify", "pull", "demo"})
 
 
