@@ -52,6 +52,7 @@ class Run:
         self.past: History | None = None
         self._progress = progress
         self._censuses = [Census() for _ in job.sources]
+        self._nothing_there = False
         self._started = time.monotonic()
 
     async def probe(self) -> None:
@@ -59,9 +60,16 @@ class Run:
 
         Raises UsageError where one cannot be listed, is empty, or is a flat source that was taken for folders.
         """
-        await self.store.probe(self.job.destination)
+        page = await self.store.probe(self.job.destination)
+        self._nothing_there = not page.objects and page.token is None
         for source in self.job.sources:
             await self._probe_source(source)
+
+    async def expect_destination(self) -> None:
+        """Warn where nothing at all lies at the destination, for a verb that measures it."""
+        if self._nothing_there:
+            there = self.job.destination
+            self._warn(f"there is nothing at the destination {there}. {await spelling(self.store, there)}")
 
     async def _probe_source(self, source: Source) -> None:
         page = await self.store.probe(source.location, delimiter="/" if source.layout.sorted else "")

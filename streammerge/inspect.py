@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from streammerge.core.inspected import InspectionReport, NoiseReport, Placement
-from streammerge.core.inspection import propose_layout
+from streammerge.core.inspection import looks_nested, propose_layout
 from streammerge.core.job import Source, check_sources
 from streammerge.core.join import EXAMPLES, Census, Identity, Listing
 from streammerge.core.keys import Location
@@ -46,7 +46,8 @@ async def inspect(
     started = time.monotonic()
     try:
         async with open_store(options) as store:
-            seen = [await _look(store, source) for source in sources]
+            looked = [await _look(store, source) for source in sources]
+            seen = [source for source, _ in looked]
             survey, found = await _survey(store, seen, Retries(options.attempts), progress, noise=noise)
             requests = dict(store.requests)
     except BaseExceptionGroup as group:
@@ -54,18 +55,22 @@ async def inspect(
     proposed = [mine.layout is not given.layout for mine, given in zip(seen, sources, strict=True)]
     prefixes, together = survey.prefixes(proposed=proposed), survey.together()
     seconds = round(time.monotonic() - started, 3)
-    warnings = trouble(prefixes, together, survey.keeps(), found)
+    warnings = [oddity for _, oddity in looked if oddity] + trouble(prefixes, together, survey.keeps(), found)
     return InspectionReport(prefixes, together, survey.keeps(), found, warnings, requests, seconds)
 
 
-async def _look(store: "S3Store", source: Source) -> Source:
-    """The source with the layout that it will be counted by, from the first page below its prefix."""
+async def _look(store: "S3Store", source: Source) -> tuple[Source, str | None]:
+    """The source with the layout that it will be counted by, and what is odd, from the first pages below its prefix."""
     page = await store.probe(source.location, delimiter="/")
     if not page.objects and not page.prefixes and page.token is None:
         advice = await spelling(store, source.location)
         raise UsageError(f"{source} is empty: there is nothing below that prefix. {advice}")
     proposal = propose_layout(source, page.objects, len(page.prefixes))
-    return source if proposal is None else replace(source, layout=proposal)
+    if proposal is not None:
+        return replace(source, layout=proposal), None
+    if not source.layout.sorted:
+        return source, None
+    return source, looks_nested(source, (await store.probe(source.location)).objects)
 
 
 async def _survey(

@@ -7,6 +7,7 @@ loses an interval at most, which costs those copies another look and nothing els
 
 import asyncio
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from streammerge.core.records import History
 from streammerge.core.report import Report, why_stopped
 from streammerge.errors import S3Error, StreamMergeError, UsageError
 from streammerge.places import LocalFile, Place, Segments, learn_file
+from streammerge.s3.options import is_amazon
 
 if TYPE_CHECKING:
     from streammerge.s3.store import S3Store  # botocore takes longer to load than --help may
@@ -147,9 +149,15 @@ def state_directory() -> Path:
     return platformdirs.user_state_path("streammerge")
 
 
-def default_place(job: Job) -> str:
-    """The file for a job's journal: its name is made of what the job is, so that two jobs never share one."""
-    return str(state_directory() / f"{job.fingerprint[:16]}.journal")
+def default_place(job: Job, endpoint: str | None = None) -> str:
+    """The file for a job's journal: its name is made of what the job is, so that two jobs never share one.
+
+    endpoint: URL of the server, None for Amazon. The same job on another server is another job.
+    """
+    address = (endpoint or "").rpartition("://")[2].rpartition("@")[2]  # a password in it is told of, but not here
+    server = "" if is_amazon(re.split("[:/]", address)[0]) else re.sub(r"[^A-Za-z0-9.-]+", "_", address)
+    name = "-".join(filter(None, (job.fingerprint[:16], server.strip("_")[:100])))
+    return str(state_directory() / f"{name}.journal")
 
 
 def _in_s3(url: str, job: Job, store: "S3Store") -> "Segments":

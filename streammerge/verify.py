@@ -62,6 +62,7 @@ async def verify(
         raise UsageError("--deep takes a number of images that is not negative, or 'all'")
     job = replace(job, if_exists="skip-same")  # a conflict is a difference, whatever a merge would do about it
     async with open_run(job, options, progress) as run:
+        await run.expect_destination()
         run.learn(await read_history(journal, job, run.store))
         findings = Findings(run.past)
         sample = Sample(0 if deep == "all" else deep)

@@ -42,15 +42,17 @@ def run(command: list[str], env: dict[str, str], cwd: Path) -> str:
 
 
 def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) -> None:
-    """The commands for the real job, to the letter, in a bucket of that very name: merge, then pull."""
+    """The commands for the real job, to the letter, in a bucket of that very name: look, merge, pull."""
     client = connect(seaweed)
     bucket = emptied_bucket(client, "data-labeling.livereachmedia.com")
     folders = {
-        "datasets/faces_only/rekognition_set/": ["p1/a.jpg", "p2/a.jpg"],
+        "datasets/faces_only/rekognition_set/": ["p1_face.png", "p2_face.png"],
         "datasets/reidnet_v2_training_data/rekognition_set/": ["p1/b.jpg", "p3/a.jpg"],
     }
     put_all(client, bucket, {prefix + key: b"x" for prefix, keys in folders.items() for key in keys})
-    assert "at --min-images 2: 1 identity with 2 images" in run(["bash", "-euc", block("inspect")], shell, tmp_path)
+    seen = run(["bash", "-euc", block("inspect")], shell, tmp_path)
+    assert "{identity}_face.{ext}" in seen
+    assert "at --min-images 2: 1 identity with 2 images" in seen
     said = run(["bash", "-euc", block("job")], shell, tmp_path)
     assert "Total identities: 1" in said
     assert f"  faces_only                s3://{bucket}/datasets/faces_only/rekognition_set/\n" in said
@@ -59,11 +61,12 @@ def test_the_real_job(seaweed: Server, shell: dict[str, str], tmp_path: Path) ->
     assert human_bytes(Path(journal[1]).stat().st_size) == journal[2]
     into = "datasets/reidnet_v3/rekognition_set/"
     listed = client.list_objects_v2(Bucket=bucket, Prefix=into)["Contents"]
-    assert [item["Key"] for item in listed] == [into + "p1/a.jpg", into + "p1/b.jpg"]
+    assert [item["Key"] for item in listed] == [into + "p1/b.jpg", into + "p1/p1_face.png"]
     said = run(["bash", "-euc", block("pull")], shell, tmp_path)
     assert "Images: 2 (2 B)" in said
     pulled = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert pulled == ["classes.txt", "data/reidnet_v3/p1/a.jpg", "data/reidnet_v3/p1/b.jpg", "manifest.csv"]
+    below = "data/reidnet_v3/p1"
+    assert pulled == ["classes.txt", f"{below}/b.jpg", f"{below}/p1_face.png", "manifest.csv"]
     client.close()
 
 
@@ -112,14 +115,16 @@ def test_every_option_is_listed() -> None:
         if name.startswith("-")
     }
     assert listed == taken - {"--quiet", "--verbose"}  # listed by their short names
+    rows = [row.split(" | ")[0] for row in table.splitlines() if row.startswith("| `")]
+    firsts = [name for row in rows for name in re.findall(r"(?<!-)--[a-z][a-z-]+", row)]
+    assert {name for name in firsts if firsts.count(name) > 1} == {"--duplicates"}  # inspect has one of its own
 
 
 def test_every_field_of_an_inspection_is_listed() -> None:
     """What README.md says of the JSON of `inspect` names each field of it and of its prefixes."""
     text = README[README.index("That of `inspect` has") : README.index("### Exit codes")]
     fields = [field.name for kind in (InspectionReport, PrefixReport, Together) for field in dataclasses.fields(kind)]
-    unlisted = {"command", "requests", "seconds", "url"}  # as in the other reports
-    assert [name for name in fields if f"`{name}`" not in text and name not in unlisted] == []
+    assert [name for name in fields if f"`{name}`" not in text] == []
 
 
 def test_the_blocks_of_commands_install_what_they_need() -> None:

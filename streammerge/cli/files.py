@@ -1,12 +1,17 @@
 """Files that a verb writes beside its report."""
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from streammerge.cli.exits import DONE
 from streammerge.cli.typed import command_line
 from streammerge.errors import RunError, UsageError
+
+_WRITTEN_ANYWAY = {"html": "Page", "output": "Copies to make", "save_job": "Job"}
+_WRITTEN = _WRITTEN_ANYWAY | {"classes": "Classes", "manifest": "Manifest"}  # these once all is there
 
 
 def write_file(path: Path, text: str) -> None:
@@ -32,6 +37,14 @@ def _write(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, "utf-8", errors="backslashreplace")
     partial.replace(path)
+
+
+def tell_written(params: Mapping[str, Any], code: int) -> None:
+    """Name on stderr the files that a verb has written, by its parameters and its exit code."""
+    written = _WRITTEN if code == DONE else _WRITTEN_ANYWAY
+    for name, what in written.items():
+        if params.get(name) is not None:
+            print(f"{what}: {params[name]}", file=sys.stderr)
 
 
 def check_writable(path: Path | None, inputs: Sequence[str] = ()) -> None:

@@ -1,7 +1,7 @@
 """What to say to someone who typed a verb or an option that there is not: the nearest, or ours for what others have."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 _COPY = "`streammerge merge SOURCE ... --into DESTINATION` copies within S3, what is not there yet"
 _PLAN = "`streammerge plan` says what merge would do, and copies nothing"
@@ -10,6 +10,11 @@ _RESUME = "To go on after an interruption, run the same command again"
 _FILTER = "A job file has `include` and `exclude` for a source; `streammerge plan ... --save-job FILE` writes one"
 _CONCURRENCY = "--concurrency N bounds the requests in flight"
 _OVERWRITE = "--if-exists overwrite replaces what lies at the destination under a planned name"
+
+_DIRECTORY = "pull takes the directory as its last argument: `streammerge pull s3://BUCKET/PREFIX/ DIR`"
+_DRY = "-n --dry-run --dryrun --dry_run --simulate"
+_TO = "-d --to --out --dest --destination --dst --target"
+_NEAR = 0.7  # of difflib's ratio: --jsn is near --json, --prune is not near --price
 
 _VERBS = {
     "cp copy sync rsync mirror": _COPY,
@@ -25,9 +30,12 @@ _VERBS = {
     "version": "It is `streammerge --version`",
 }
 _OPTIONS = {
-    "-n --dry-run --dryrun --dry_run --simulate": _PLAN,
+    _DRY: _PLAN,
     "--delete --delete-after --delete-before --delete-excluded --remove --mirror": _PRUNE,
-    "-o -d --to --out --output --dest --destination --dst --target": "--into names the destination of merge and plan",
+    _TO: "--into names the destination of merge and plan",
+    "-o --output --format": (
+        "--into names the destination, --json prints the report as JSON, --html FILE writes it as a page"
+    ),
     "-f --force --overwrite": _OVERWRITE,
     "-j -p -t --jobs --parallel --threads --workers --numworkers --transfers": _CONCURRENCY,
     "-r -R --recursive": "All that is below a prefix is taken, always",
@@ -39,6 +47,14 @@ _OPTIONS = {
     "--silent --no-progress": "-q shows no progress",
     "--debug": "-v says which requests are tried again, and why",
 }
+_OPTIONS_OF_VERB = {
+    "inspect": {f"{_TO} --into": "inspect has no destination: give it prefixes alone; `streammerge plan` has --into"},
+    "plan": {"--prune --yes": "--prune is an option of merge; plan reports the same objects as Extra"},
+    "pull": {
+        f"{_TO} -o --output --into": _DIRECTORY,
+        _DRY: "`streammerge inspect` says what there is to pull; what is in DIR, and right, is not downloaded again",
+    },
+}
 
 
 def of_verb(word: str, verbs: Iterable[str]) -> str:
@@ -49,18 +65,36 @@ def of_verb(word: str, verbs: Iterable[str]) -> str:
     return _ours(word.lower(), _VERBS) or _nearest(word, known) or f"There are {', '.join(known)}"
 
 
-def of_option(name: str, options: Iterable[str], command: str) -> str:
-    """What to do instead of giving a command an option that it has not."""
-    return _ours(name, _OPTIONS) or _nearest(name, options) or f"`{command} --help` lists all"
+def of_option(name: str, verb: str, options: Mapping[str, Sequence[str]]) -> str:
+    """What to do instead of giving a verb an option that it has not.
+
+    verb: "" for streammerge itself. options: what each verb has.
+    """
+    elsewhere = [other for other in options if name in options[other]]
+    return (
+        _ours(name, _OPTIONS_OF_VERB.get(verb, {}))
+        or _ours(name, _OPTIONS)
+        or _elsewhere(name, verb, elsewhere)
+        or _nearest(name, options[verb])
+        or f"`{' '.join(filter(None, ('streammerge', verb)))} --help` lists all"
+    )
 
 
 def _ours(word: str, table: dict[str, str]) -> str:
     return next((hint for words, hint in table.items() if word in words.split()), "")
 
 
+def _elsewhere(name: str, verb: str, others: Sequence[str]) -> str:
+    if not others:
+        return ""
+    if not verb:
+        return f"Options stand after the verb, as in `streammerge {others[0]} ... {name}`"
+    return f"It is an option of {' and '.join(others)}"
+
+
 def _nearest(word: str, known: Iterable[str]) -> str:
     """Those that begin so, for who typed half of a name; else those that look alike."""
-    names = [name for name in known if len(name) > len("-x")]  # a short option looks like any other
-    begun = [name for name in names if name.startswith(word)]
-    found = begun or difflib.get_close_matches(word, names)
-    return f"Did you mean {' or '.join(found)}?" if found else ""
+    names = {name.lstrip("-"): name for name in known if len(name) > len("-x")}  # a short one looks like any other
+    bare = word.lstrip("-")
+    found = [name for name in names if name.startswith(bare)] or difflib.get_close_matches(bare, names, cutoff=_NEAR)
+    return f"Did you mean {' or '.join(names[name] for name in found)}?" if found else ""

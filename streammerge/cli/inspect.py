@@ -25,10 +25,8 @@ from streammerge.core.inspected_text import render_inspection
 def inspect(**given: Any) -> int:
     """Say what is in prefixes, and what a merge of them would keep.
 
-    \b
-    Only lists. A flat prefix is counted by the layout that its names propose, unless you
-    say one.
-    """  # noqa: D301 - click reads the backspace: it keeps a paragraph's lines
+    Only lists. A flat prefix is counted by the layout that its names propose, unless you say one.
+    """
     sources, options = sources_of(given), options_of(given)
     check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:

@@ -1,12 +1,15 @@
 """Options that several verbs share, and what they make of them."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 from click.core import ParameterSource
 
+from streammerge.cli.sizes import parse_size
 from streammerge.core.job import Collisions, Duplicates, IfExists, Job, Source, make_job, make_sources
 from streammerge.errors import UsageError
 from streammerge.journal import default_place
@@ -42,7 +45,7 @@ def choice(values: Any) -> click.Choice[str]:
     return click.Choice(get_args(values))
 
 
-_SOURCES = click.argument("sources", nargs=-1, required=True, metavar="[NAME=]s3://BUCKET/PREFIX/ ... | JOB.toml")
+_SOURCES = click.argument("sources", nargs=-1, metavar="[NAME=]s3://BUCKET/PREFIX/ ... | JOB.toml")
 _LAYOUT = click.option(
     "--layout", "layouts", multiple=True, metavar="[NAME=]LAYOUT",
     help="How the keys of a source spell the identity: 'folder' (the default) or a pattern of {identity}, {name}, "
@@ -107,11 +110,11 @@ _COPY_OPTIONS = (
     ),
     click.option("--bucket-owner", metavar="ACCOUNT", help="Copy only if the destination belongs to this account."),
     click.option(
-        "--multipart-threshold", type=int, metavar="B", default=5 * 1024**3, show_default="5 GiB",
-        help="Bytes above which an object is copied in parts.",
+        "--multipart-threshold", type=parse_size, metavar="SIZE", default="5 GiB", show_default=True,
+        help="Above that, an object is copied in parts. Bytes, or with a unit: 5GiB, 500MB.",
     ),
-    click.option("--part-size", type=int, metavar="B", default=512 * 1024**2, show_default="512 MiB",
-        help="Bytes of such a part; at least 5 MiB on Amazon.",
+    click.option("--part-size", type=parse_size, metavar="SIZE", default="512 MiB", show_default=True,
+        help="Of such a part; at least 5 MiB on Amazon.",
     ),
 )  # fmt: skip
 _OUTPUT_OPTIONS = (
@@ -168,9 +171,12 @@ def job_of(given: dict[str, Any]) -> Job:
         from streammerge.core.jobfile import parse_job  # noqa: PLC0415 - --help need not read TOML
 
         rules = {name: given[name] for name in _JOB if _was_said(name)}
-        return parse_job(_read(path), layouts=given["layouts"], into=given["into"], **rules)
+        with _naming(path):
+            return parse_job(_read(path), layouts=given["layouts"], into=given["into"], **rules)
     if given["into"] is None:
-        raise UsageError("the destination is missing: name it with --into s3://BUCKET/PREFIX/")
+        *others, last = given["sources"]
+        hint = f". If {last} is the destination: --into {last}" if others and last.startswith("s3://") else ""
+        raise UsageError(f"the destination is missing: name it with --into s3://BUCKET/PREFIX/{hint}")
     return make_job(given["sources"], given["into"], layouts=given["layouts"], **_pick(given, _JOB))
 
 
@@ -180,7 +186,14 @@ def journal_of(given: dict[str, Any], job: Job) -> str | None:
         if given["journal"]:
             raise UsageError("--journal and --no-journal exclude each other")
         return None
-    return given["journal"] or default_place(job)
+    return given["journal"] or default_place(job, given["endpoint_url"] or _endpoint_of_environment())
+
+
+def _endpoint_of_environment() -> str | None:
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html, without its files of profiles."""
+    if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return None
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
 
 
 def sources_of(given: dict[str, Any]) -> tuple[Source, ...]:
@@ -188,24 +201,39 @@ def sources_of(given: dict[str, Any]) -> tuple[Source, ...]:
     if path := _job_file(given["sources"]):
         from streammerge.core.jobfile import parse_sources  # noqa: PLC0415 - --help need not read TOML
 
-        return parse_sources(_read(path), layouts=given["layouts"])
+        with _naming(path):
+            return parse_sources(_read(path), layouts=given["layouts"])
     return make_sources(given["sources"], layouts=given["layouts"])
 
 
 def _job_file(sources: Sequence[str]) -> Path | None:
-    files = [text for text in sources if text.endswith(".toml") and "://" not in text]
-    if files and len(sources) > 1:
-        raise UsageError(f"{files[0]}: a job file has all sources; give it alone")
-    return Path(files[0]) if files else None
+    if not sources:
+        raise UsageError("name at least one source, [NAME=]s3://BUCKET/PREFIX/, or a job file, JOB.toml")
+    paths = [text for text in sources if "://" not in text]
+    for path in paths:
+        if not path.endswith(".toml"):
+            raise UsageError(f"{path!r} is neither s3://bucket/prefix/ nor a .toml file")
+    if paths and len(sources) > 1:
+        raise UsageError(f"{paths[0]}: a job file has all sources; give it alone")
+    return Path(paths[0]) if paths else None
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a job is said to be so in its file."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except OSError as error:
-        raise UsageError(f"cannot read the job {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read the job: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read the job {path}: it is not UTF-8") from error
+        raise UsageError("cannot read the job: it is not UTF-8") from error
 
 
 def _was_said(name: str) -> bool:

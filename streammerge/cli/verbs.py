@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import click
 
 from streammerge.cli import hints
+from streammerge.cli.files import tell_written
 
 # What --help has under which heading, by the names of the parameters; what is nowhere else comes last
 _SECTIONS = {
@@ -38,10 +39,8 @@ class Verb(click.Command):
         sections = {
             title: [records.pop(name) for name in names if name in records] for title, names in _SECTIONS.items()
         }
-        rest = list(records.values())
-        if len(rest) == 1:  # --help alone
-            sections["Output"] += rest
-            rest = []
+        *rest, showing_help = records.values()  # click adds it at the end
+        (sections["Output"] or rest).append(showing_help)
         for title, rows in ({"Options": rest} | sections).items():
             if rows:
                 with formatter.section(title):
@@ -51,6 +50,13 @@ class Verb(click.Command):
         """Parse, with a hint where an option is none."""
         with _hinting(self, ctx):
             return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Run, and name the files that were written; returns the exit code."""
+        code: int = super().invoke(ctx)
+        if not ctx.params.get("quiet"):
+            tell_written(ctx.params, code)
+        return code
 
 
 class Verbs(click.Group):
@@ -79,6 +85,13 @@ def _hinting(command: click.Command, ctx: click.Context) -> Iterator[None]:
     try:
         yield
     except click.NoSuchOption as error:
-        options = [name for param in command.get_params(ctx) for name in param.opts if name.startswith("-")]
-        hint = hints.of_option(error.option_name, options, ctx.command_path)
+        verbs = ctx.find_root().command
+        options = {name: _options_of(verb) for name, verb in getattr(verbs, "commands", {}).items()}
+        verb = "" if command is verbs else command.name or ""
+        hint = hints.of_option(error.option_name, verb, options | {verb: _options_of(command)})
         raise click.UsageError(f"there is no option {error.option_name}. {hint}", ctx) from error
+
+
+def _options_of(command: click.Command) -> list[str]:
+    params = [*command.params, click.Option(["-h", "--help"])]
+    return [name for param in params for name in param.opts if name.startswith("-")]

@@ -31,14 +31,11 @@ def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Liter
 def verify(**given: Any) -> int:
     """Prove the destination against the sources; copies nothing.
 
-    \b
-    Lists and decides like merge, with the same arguments, and says what is missing,
-    different or extra at the destination, and what proves the rest.
+    Lists and decides like merge, with the same arguments, and says what is missing, different or extra at the
+    destination, and what proves the rest.
 
-    \b
-    Exit codes: 0 it is exactly what the plan wants, 4 it is not, 1 failed,
-    2 bad usage or input, 130 / 143 interrupted.
-    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
+    Exit codes: 0 it is exactly what the plan wants, 4 it is not, 1 failed, 2 bad usage or input, 130 / 143 interrupted.
+    """
     job, options = job_of(given), options_of(given)
     check_writable(given["html"], given["sources"])
     with progress_of(given, copying=False) as progress:

@@ -18,7 +18,7 @@ class Bar(NamedTuple):
     def label(self) -> str:
         """What stands beside the bar."""
         if self.high is None:
-            return f"{self.low:,} or more"
+            return capped(self.low)
         return f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
 
 
@@ -34,6 +34,11 @@ def quartiles(histogram: Mapping[int, int]) -> Quartiles:
     """The quartiles by nearest rank, so that each is a number of images that occurs; all 0 where there is nothing."""
     total = sum(histogram.values())
     return Quartiles(*(_at_rank(histogram, -(-total * quarter // 4)) for quarter in (1, 2, 3)))
+
+
+def capped(images: int) -> str:
+    """A number of images taken from a histogram, as it may be said: what stands for more is said to."""
+    return f"{images:,} or more" if images >= CAP else f"{images:,}"
 
 
 def _at_rank(histogram: Mapping[int, int], rank: int) -> int:

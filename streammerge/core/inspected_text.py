@@ -1,6 +1,7 @@
 """An inspection as text, for people: each prefix, then all of them together, then what needs attention."""
 
-from streammerge.core.histogram import Bar, bars
+from streammerge.core.folding import folded
+from streammerge.core.histogram import Bar, bars, capped
 from streammerge.core.inspected import InspectionReport, NoiseReport, PrefixReport, Together
 from streammerge.core.keys import printable
 from streammerge.core.rendering import counted, human_bytes
@@ -21,34 +22,43 @@ def render_inspection(report: InspectionReport) -> str:
     for keep in report.keeps:
         kept = f"{counted(keep.identities, 'identity')} with {counted(keep.images, 'image')}"
         joint = f"; {counted(keep.only_together, 'identity')} of these only together" if keep.only_together else ""
-        lines.append(f"  at --min-images {keep.min_images}: {kept}{joint}")
+        lines.append(folded(f"  at --min-images {keep.min_images}: {kept}{joint}"))
     if report.noise is not None:
         lines += ["", *_noise(report.noise)]
-    lines += ["", *(f"Warning: {warning}" for warning in report.warnings)] if report.warnings else []
+    lines += ["", *(folded(f"Warning: {warning}") for warning in report.warnings)] if report.warnings else []
     return "\n".join(lines)
 
 
 def _prefix(prefix: PrefixReport) -> list[str]:
-    by = prefix.layout_found + (", layout proposed from the names" if prefix.layout_proposed else "")
-    lower, median, upper = prefix.quartiles
-    found = f"images in folders {prefix.in_folders:,}, deeper {prefix.nested:,}, loose {prefix.loose:,}"
-    half = f"{lower:,}" if lower == upper else f"{lower:,} to {upper:,}"
-    spread = f"{counted(median, 'image')} at the median, {half} in the middle half"
+    lower, median, upper = map(capped, prefix.quartiles)
+    half = lower if lower == upper else f"{lower} to {upper}"
+    middle = "1 image" if median == "1" else f"{median} images"
+    spread = f"{middle} at the median, {half} in the middle half"
     lines = [
         f"{prefix.name}  {printable(prefix.url)}",
-        f"  Layout:      {printable(prefix.layout)} ({by}); {found}",
+        folded(f"  Layout:      {_layout(prefix)}"),
         f"  Identities:  {prefix.identities:,}, {prefix.single_image_identities:,} of them with a single image",
         f"  Images:      {prefix.images:,} of {prefix.objects:,} objects, {human_bytes(prefix.bytes)}",
-        f"  An identity: {spread}, {prefix.mean:,} on average, {prefix.most:,} at most",
+        folded(f"  An identity: {spread}, {prefix.mean:,} on average, {prefix.most:,} at most"),
         *_bars(bars(prefix.images_per_identity)),
         f"  Ignored:     {sum(prefix.ignored.values()):,}",
     ]
     for reason, count in prefix.ignored.items():
         lines.append(f"    {count:,} {reason}, such as {printable(prefix.examples[reason][0])}")
     if prefix.strays:
-        kinds = ", ".join(f"{count:,} {printable(kind) or 'without'}" for kind, count in prefix.strays.items())
-        lines.append(f"  No images:   {kinds} (by extension)")
+        kinds = (f"{count:,} {printable(kind) or 'without an extension'}" for kind, count in prefix.strays.items())
+        lines.append(folded(f"  No images:   {', '.join(kinds)}"))
     return lines
+
+
+def _layout(prefix: PrefixReport) -> str:
+    """What it is counted by, what it was found to be if that is another thing, and where the images are."""
+    said = ["proposed from the names"] if prefix.layout_proposed else []
+    said += [f"found {prefix.layout_found}"] if prefix.layout_found != prefix.layout else []
+    places = [(prefix.in_folders, "folders"), (prefix.nested, "folders of folders"), (prefix.loose, "no folder")]
+    found = ", ".join(f"{counted(count, 'image')} in {where}" for count, where in places if count)
+    layout = printable(prefix.layout) + (f" ({', '.join(said)})" if said else "")
+    return f"{layout}; {found}" if found else layout
 
 
 def _bars(found: list[Bar]) -> list[str]:
@@ -70,14 +80,15 @@ def _together(together: Together) -> list[str]:
         f"  images to rename, their name being taken: {together.renamed:,}",
     ]
     for pair in together.overlaps:
-        lines.append(f"  {pair.one} and {pair.other}: identities in both: {pair.identities:,}")
+        lines.append(f"  {pair.one} and {pair.other}: {counted(pair.identities, 'identity')} in both")
         names, contents, both = pair.same_name, pair.same_content, pair.same_name_and_content
         lines.append(f"    images of the same name: {names:,}, of the same content: {contents:,}, of both: {both:,}")
     return lines
 
 
 def _noise(noise: NoiseReport) -> list[str]:
-    lines = [f"Same content under different identities: {noise.contents:,}, in {noise.placements:,} places"]
+    found = f"{counted(noise.contents, 'content')}, in {noise.placements:,} places" if noise.contents else "none"
+    lines = [f"Same content under different identities: {found}"]
     lines += [
         "  " + "  =  ".join(f"{place.source}: {printable(place.key)}" for place in places[:_SHOWN])
         for places in noise.examples[:_SHOWN]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from streammerge.core.keys import Location, parse_location
@@ -91,7 +91,11 @@ class Job:
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
     def __str__(self) -> str:
-        return f"{', '.join(str(source.location) for source in self.sources)} into {self.destination}"
+        """Where from and where to, and the rules that are not the default ones, as options."""
+        defaults = {rule.name: rule.default for rule in fields(self)}
+        said = [f"--{name.replace('_', '-')} {value}" for name, value in self.rules.items() if value != defaults[name]]
+        merged = f"{', '.join(str(source.location) for source in self.sources)} into {self.destination}"
+        return f"{merged} ({' '.join(said)})" if said else merged
 
 
 def check_sources(sources: Sequence[Source]) -> None:

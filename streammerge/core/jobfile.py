@@ -16,6 +16,7 @@
 A rule has the name of its option. What is left out has its default; a key that is not known is an error.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -33,6 +34,7 @@ from streammerge.errors import UsageError
 _TOP = ("destination", "sources", "rules")
 _SOURCE = ("name", "url", "layout", "include", "exclude", "extensions")
 _RULES = tuple(field.name for field in fields(Job) if field.name not in ("sources", "destination"))
+_BARE_URL = re.compile(r"^\s*[\w-]+\s*=\s*(s3://[^\s#,]+)", re.MULTILINE)
 _CHOICES: Mapping[str, Any] = {"collisions": Collisions, "duplicates": Duplicates, "if_exists": IfExists}
 
 
@@ -79,7 +81,9 @@ def _table_of(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"the job is not TOML: {error}") from error
+        bare = _BARE_URL.search(text)
+        hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
+        raise UsageError(f"the job is not TOML: {error}{hint}") from error
     _check_keys(table, _TOP, "the job")
     return table
 
@@ -105,10 +109,11 @@ def _sources(table: dict[str, Any], layouts: Mapping[str, str] | Sequence[str]) 
 
 def _filter(entry: dict[str, Any], where: str) -> Filter:
     include, exclude, extensions = (_texts(entry, key, where) for key in ("include", "exclude", "extensions"))
+    extensions = tuple(extension.removeprefix(".") for extension in extensions)
     for extension in extensions:
         if extension not in IMAGE_EXTENSIONS:
             known = ", ".join(sorted(IMAGE_EXTENSIONS))
-            raise UsageError(f"{where}: extension {extension!r}: those of images are {known}, in lower case, no dot")
+            raise UsageError(f"{where}: extension {extension!r}: those of images are {known}, in lower case")
     return Filter(include, exclude, extensions)
 
 

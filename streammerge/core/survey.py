@@ -41,8 +41,9 @@ class Sighted(Census):
         elif reason == "not an image":
             if below in RECORDIO_NAMES:
                 self.recordio.append(key)
-            _, dot, extension = below.rpartition("/")[2].rpartition(".")
-            kind = dot and dot + extension.lower()
+            name = below.rpartition("/")[2]
+            stem, dot, extension = name.rpartition(".")
+            kind = dot + extension.lower() if stem else dot and name  # .DS_Store has no extension; it is a name
             self.strays[kind if kind in self.strays or len(self.strays) < _KINDS else "other"] += 1
 
 

@@ -15,8 +15,8 @@ def trouble(
     joint = next((keep.only_together for keep in keeps if keep.min_images == 2), 0)  # noqa: PLR2004 - the default
     if joint:
         found.append(
-            f"2 images only with all prefixes together: {counted(joint, 'identity')}. A merge counts them so; a "
-            "threshold for each prefix by itself would lose them"
+            f"{counted(joint, 'identity')} {'reaches' if joint == 1 else 'reach'} 2 images only with all prefixes "
+            "together. A merge counts them so; a threshold for each prefix by itself would lose them"
         )
     if together.renamed:
         found.append(f"names taken by another image of the identity: {counted(together.renamed, 'image')} to rename")

@@ -1,6 +1,7 @@
 """A verification as text, for people: the verdict first, then what speaks for it, then what is wrong."""
 
 from streammerge.core.extras import describe, recordio_warning
+from streammerge.core.folding import folded
 from streammerge.core.keys import printable
 from streammerge.core.rendering import counted, describe_sources, human_bytes, human_time
 from streammerge.core.verification import BYTES, ETAG, JOURNAL, MISSING, Verification
@@ -24,8 +25,10 @@ def render_verification(found: Verification) -> str:
     ]
     if found.unproven:
         lines.append(
-            f"  {found.unproven:,} unproven: their size is right and they are not older than their source, and no ETag "
-            "can tell more. --deep compares bytes"
+            folded(
+                f"  {found.unproven:,} unproven: their size is right and they are not older than their source, and no "
+                "ETag can tell more. --deep compares bytes"
+            )
         )
     examples: dict[str, list[str]] = {}
     for difference in found.differences:
@@ -50,7 +53,7 @@ def _mending(found: Verification) -> list[str]:
         parts.append("--if-exists overwrite to replace what is different")
     if found.extra:
         parts.append("--prune to remove what is extra")
-    return [f"To mend it:    {', '.join(parts)}"]
+    return [folded(f"To mend it:    {', '.join(parts)}")]
 
 
 def _deep(found: Verification) -> list[str]:

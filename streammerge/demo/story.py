@@ -89,9 +89,11 @@ _PLAY = "To play with this data, leave the server up:  streammerge demo --keep\n
 
 _KEPT = """\
 The server stays up until you press Ctrl-C. In another terminal:
-  export PATH="{folder}:$PATH" \\
-         AWS_ENDPOINT_URL={server.endpoint_url} AWS_DEFAULT_REGION={server.region} \\
-         AWS_ACCESS_KEY_ID={server.access_key} AWS_SECRET_ACCESS_KEY={server.secret_key}
+  export PATH="{folder}:$PATH"
+  export AWS_ENDPOINT_URL={server.endpoint_url}
+  export AWS_DEFAULT_REGION={server.region}
+  export AWS_ACCESS_KEY_ID={server.access_key}
+  export AWS_SECRET_ACCESS_KEY={server.secret_key}
   streammerge plan {sources[0]} --into s3://demo/again/
 """
 

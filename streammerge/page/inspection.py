@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from streammerge.core.histogram import capped
 from streammerge.core.inspected import InspectionReport, NoiseReport, PrefixReport
 from streammerge.core.rendering import human_bytes
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
@@ -47,6 +48,9 @@ def _prefix(number: int, prefix: PrefixReport, figures: Figures) -> Section:
     def fact(*path: str | int) -> Cell:
         return figures("prefixes", number, *path)
 
+    def quartile(which: int) -> Cell:
+        return figures("prefixes", number, "quartiles", which, form=capped)
+
     return Section(
         prefix.name,
         facts=[
@@ -54,9 +58,9 @@ def _prefix(number: int, prefix: PrefixReport, figures: Figures) -> Section:
             ("images", fact("images")),
             ("with a single image", fact("single_image_identities")),
             ("images of an identity, on average", fact("mean")),
-            ("a quarter of them has at most", fact("quartiles", 0)),
-            ("half of them have at most", fact("quartiles", 1)),
-            ("three quarters have at most", fact("quartiles", 2)),
+            ("a quarter of them has at most", quartile(0)),
+            ("half of them have at most", quartile(1)),
+            ("three quarters have at most", quartile(2)),
             ("the largest has", fact("most")),
             ("images in folders", fact("in_folders")),
             ("in folders of folders", fact("nested")),

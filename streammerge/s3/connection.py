@@ -33,7 +33,7 @@ from yarl import URL
 from streammerge.core.keys import Listed, Location, Page, printable
 from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
 from streammerge.s3.failures import from_client_error
-from streammerge.s3.options import Options
+from streammerge.s3.options import Options, is_amazon
 from streammerge.s3.sessions import BoundedSession
 from streammerge.s3.signing import Credentials, sign
 from streammerge.s3.wire import Wire
@@ -64,12 +64,13 @@ _NOT_IN_URL = (
     "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
     "not take: leave it out. Keys come from the environment, a profile or a role"
 )
+_ENDPOINT = "An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL: say http://HOST:PORT, or https://HOST"
+_NO_TLS = "WRONG_VERSION_NUMBER"  # OpenSSL's word for an answer that is no TLS, such as one in plain HTTP
 _RENEW = "Renew them and run the same command again"
 _SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
 _sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
 _SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
 T = TypeVar("T")
-_AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Address:
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
         """
-        return self.service == "s3" and _AMAZON.search(self.host.partition(":")[0]) is not None
+        return self.service == "s3" and is_amazon(self.host.partition(":")[0])
 
 
 @lru_cache(maxsize=2)
@@ -180,18 +181,18 @@ async def connect(options: Options) -> AsyncIterator[Connection]:
     except ValueError as error:  # of an endpoint that is none; it quotes it
         if "@" in str(error):
             raise UsageError(_NOT_IN_URL) from None
-        raise UsageError(
-            f"cannot connect to S3: {error}. An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL: "
-            "say http://HOST:PORT, or https://HOST"
-        ) from error
+        raise UsageError(f"cannot connect to S3: {error}. {_ENDPOINT}") from error
     try:
         if provider is None:
             raise UsageError(
                 "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
                 "or give the instance a role"
             )
-        if "@" in urlsplit(client.meta.endpoint_url).netloc:
+        endpoint = urlsplit(client.meta.endpoint_url)
+        if "@" in endpoint.netloc:
             raise UsageError(_NOT_IN_URL)
+        if endpoint.scheme not in ("http", "https"):
+            raise UsageError(f"cannot connect to S3: Invalid endpoint: {client.meta.endpoint_url}. {_ENDPOINT}")
         trust = _trust(core.get_config_variable("ca_bundle"))
         async with aclosing(Wire(trust, options.timeout)) as wire:
             connection = Connection(options, client, wire, _provider=provider)
@@ -263,6 +264,8 @@ def _unreached(what: str, error: Exception) -> TransientError | RunError:
             f"{what}: the certificate of {cause.host} is not trusted: {why}. If it is the right one, "
             "name a file with its authority's certificate in AWS_CA_BUNDLE"
         )
+    if _NO_TLS in str(error):
+        return RunError(f"{what}: the endpoint is said to be https://, and the server there speaks no TLS: say http://")
     reason = str(error) or type(error).__name__
     if isinstance(cause, aiohttp.ClientConnectorError) and cause.strerror:  # botocore does not say it
         reason = f"{reason} ({cause.strerror})"

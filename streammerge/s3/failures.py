@@ -74,6 +74,8 @@ def classify(what: str, *, status: int, code: str, message: str = "", request_id
         return IncompleteError(f"{text}. The credentials have expired: renew them and run the same command again")
     if code in _BAD_CREDENTIALS:
         return RunError(f"{text}. Check the credentials (AWS_ACCESS_KEY_ID and so on, or --profile)")
+    if code == "InvalidStorageClass":  # it is that of the copies, so that no other would fare better
+        return RunError(f"{text}. Say a class that this store has with --storage-class, as INTELLIGENT_TIERING")
     if code in _WRONG_REGION or status in _REDIRECTIONS:
         return RunError(f"{text}. The bucket is in another region: say which with --region")
     kind = _KINDS.get(code) or _KINDS_BY_STATUS.get(status) or (_KINDS_WITHOUT_CODE.get(status) if not code else None)

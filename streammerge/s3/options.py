@@ -1,11 +1,16 @@
 """How to talk to S3: settings that never change which images a job results in."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from streammerge.errors import UsageError
 
+_ACCOUNT = re.compile(
+    r"[0-9]{12}"
+)  # https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-identifiers.html
+_AMAZON = re.compile(r"\.amazonaws\.com(\.cn)?$")
 READ_WHOLE = 256 * 1024  # bytes of an object that GET reads at once; it is there in the time for one request
 ListingOrder = Literal["auto", "sorted", "any"]
 Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
@@ -46,7 +51,7 @@ class Options:
     bucket_owner: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError where a number makes no sense."""
+        """Raises UsageError where a value makes no sense."""
         if self.concurrency < 1 or self.attempts < 1:
             raise UsageError("--concurrency and --attempts must be at least 1")
         if not self.timeout > 0:
@@ -55,6 +60,8 @@ class Options:
             raise UsageError("--multipart-threshold must not be negative, and --part-size at least 1 byte")
         if self.max_failures is not None and self.max_failures < 0:
             raise UsageError("--max-failures must not be negative")
+        if self.bucket_owner is not None and not _ACCOUNT.fullmatch(self.bucket_owner):
+            raise UsageError(f"--bucket-owner {self.bucket_owner!r} is no account: its id has 12 digits")
         if self.kms_key and not (self.encryption or "").startswith("aws:kms"):
             raise UsageError("--kms-key needs --encryption aws:kms")
 
@@ -93,3 +100,8 @@ class Options:
             "x-amz-request-payer": "requester" if self.requester_pays else None,
         }
         return {name: value for name, value in asked.items() if value is not None}
+
+
+def is_amazon(host: str) -> bool:
+    """Whether a host name, without its port, is one of Amazon's."""
+    return _AMAZON.search(host) is not None

@@ -9,6 +9,7 @@ import contextlib
 import http
 from collections import Counter
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page, is_plain_md5, printable
 from streammerge.core.plan import Copy
@@ -76,11 +77,17 @@ class S3Store:
             endpoint = self._connection.client.meta.endpoint_url
             raise UsageError(
                 f"{error}. Check the network, and the endpoint {endpoint} (--endpoint-url or AWS_ENDPOINT_URL)"
+                f"{self._path_of_endpoint()}"
             ) from error
         except StreamMergeError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(f"{error}{self._path_of_endpoint()}") from error
         self._check_region(location)
         return page
+
+    def _path_of_endpoint(self) -> str:
+        """A hint where an endpoint has a path: few have, and most of these are a bucket's name."""
+        path = urlsplit(self._connection.client.meta.endpoint_url).path.rstrip("/")
+        return f". The endpoint ends with {path}: if that is a bucket, leave it away" if path else ""
 
     async def _probe(self, location: Location, delimiter: str) -> Page:
         listing = first_page(self._connection, location, delimiter=delimiter)

@@ -159,8 +159,13 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "@two/", "--into", "@merged/", "--layout", "{name}.{ext}"], ["{name}.{ext}", "{identity}"]),
         (["@one/", "@two/", "--into", "@merged/", "--layout", "{identity"], ["{identity", "brace"]),
         (["@one/", "@two/", "--into", "@merged/", "--layout", "three=folder"], ["three", "one, two"]),
-        (["@one/", "@two/"], ["--into"]),
-        (["--into", "@merged/"], ["Missing argument", "s3://BUCKET/PREFIX/"]),
+        (["@one/"], ["the destination is missing", "--into s3://BUCKET/PREFIX/"]),
+        (["@one/", "@two/", "@merged/"], ["/merged/ is the destination: --into s3://", "/merged/"]),
+        (["job.tom"], ["'job.tom' is neither s3://bucket/prefix/ nor a .toml file"]),
+        (["missing.toml"], ["missing.toml: cannot read the job"]),
+        (["--into", "@merged/"], ["name at least one source", "s3://BUCKET/PREFIX/"]),
+        (["@one/", "--into", "@merged/", "--part-size", "8 lots"], ["--part-size", "'8 lots' is no size", "512MiB"]),
+        (["@one/", "--into", "@merged/", "--bucket-owner", "foo"], ["--bucket-owner", "'foo'", "12 digits"]),
         (["@one/", "@two/", "--into", "@merged/", "--collisions", "merge"], ["--collisions", "rename"]),
         (["@one/", "@two/", "--into", "@merged/", "--concurrency", "0"], ["--concurrency", "at least 1"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "0"], ["--timeout", "more than 0"]),
@@ -328,6 +333,22 @@ def test_nobody_listens() -> None:
         message = refused(server, "s3://bucket/one/", "--into", "s3://bucket/merged/", "--timeout", "2")
     assert endpoint in message
     assert "--endpoint-url" in message
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("https://{}", "the server there speaks no TLS: say http://"),
+        ("htp://{}", "say http://HOST:PORT"),
+        ("http://{}/one", "The endpoint ends with /one: if that is a bucket, leave it away"),
+    ],
+)
+def test_endpoint_that_is_nearly_right(here: Place, endpoint: str, said: str) -> None:
+    """What is wrong with its URL, in few words."""
+    server = replace(here.server, endpoint_url=endpoint.format(here.server.endpoint_url.removeprefix("http://")))
+    message = here.refused("@one/", "@two/", "--into", "@merged/", server=server)
+    assert said in message
+    assert message.count("WRONG_VERSION") == 0
 
 
 def test_somebody_listens_and_says_nothing() -> None:

@@ -66,6 +66,9 @@ def test_interrupted_demo(tmp_path: Path, moment: str, codes: set[int]) -> None:
             output = child.stdout
             assert output is not None
             until(lambda: moment in output.readline())
+            if moment == "stays up":
+                lines = [output.readline() for _ in range(5)]
+                assert all(re.fullmatch(r"  export \w+=\S+\n", line) for line in lines), "one variable a line"
             time.sleep(0.1)
             child.send_signal(signal.SIGINT)
             _, error = child.communicate(timeout=20)

@@ -18,7 +18,9 @@ from seeding import emptied_bucket, put_all
 from servers import Server, connect
 from streammerge.demo.dataset import picture
 
-_GUIDE = Path(__file__).parent.parent.parent.joinpath("docs", "guide.md").read_text("utf-8")
+_ROOT = Path(__file__).parent.parent.parent
+_GUIDE = _ROOT.joinpath("docs", "guide.md").read_text("utf-8")
+_README = _ROOT.joinpath("README.md").read_text("utf-8")
 _BUCKET = "data-labeling.livereachmedia.com"
 _FACES, _SECOND, _INTO = (
     f"datasets/{name}/rekognition_set/" for name in ("faces_only", "reidnet_v2_training_data", "reidnet_v3")
@@ -96,19 +98,21 @@ def test_the_whole_story(reader: Reader) -> None:
     """`inspect` names each fault, merge handles each, verify passes, pull gives a folder that ImageFolder loads."""
     seen = reader.run("look")
     assert "{identity}_face.{ext}" in seen  # flat
-    assert "only together" in seen  # one image in each
-    assert re.search(r"deeper 1\b", seen)  # nested
+    assert "only with all prefixes together" in " ".join(seen.split())  # one image in each
+    assert re.search(r"\b1 image in\s+folders of folders", seen)  # nested
 
     planned = reader.run("plan")
     assert "Total identities: 4" in planned
     assert "Total images: 10" in planned
     assert (reader.here / "reidnet_v3.toml").exists()
+    assert "\nJob: reidnet_v3.toml\n" in planned
 
     merged = reader.run("merge")
     assert "MERGE COMPLETE" in merged
     assert "Copied:        10" in merged
     assert "train.rec" in merged
     assert "</html>" in (reader.here / "merge.html").read_text("utf-8")
+    assert "\nPage: merge.html\n" in merged
     assert "10" in reader.say("streammerge status")
 
     verified = reader.run("verify")
@@ -121,7 +125,7 @@ def test_the_whole_story(reader: Reader) -> None:
     last = json.loads(reader.say("streammerge verify reidnet_v3.toml --json"))
     assert (last["missing"], last["different"], last["extra"]) == (0, 0, 0)
 
-    reader.run("pull")
+    assert reader.run("pull").endswith("\nClasses: classes.txt\nManifest: manifest.csv\n")
     folder = reader.here / "reidnet_v3"
     pulled = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
     assert pulled == _expected()
@@ -130,8 +134,19 @@ def test_the_whole_story(reader: Reader) -> None:
     assert len((reader.here / "manifest.csv").read_text("utf-8").splitlines()) == 1 + len(pulled)
 
 
+def test_the_installation(tmp_path: Path) -> None:
+    """The lines, with a pip that downloads nothing, leave a shell whose commands are those of the new environment."""
+    env = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]), "HOME": str(tmp_path)}
+    without_pip = 'python3() { command python3 "$@" --without-pip; }; pip() { echo "pip $*"; }'
+    for text in (_GUIDE, _README):
+        found = re.search(r"<!-- install -->\n```sh\n(.*?)```", text, re.DOTALL)
+        assert found
+        said = Reader(None, tmp_path, env).say(f"{without_pip}\n{found[1]}\ncommand -v python")
+        assert said == f"pip install .\n{tmp_path}/streammerge/bin/python\n"
+
+
 def test_every_block_is_run() -> None:
     """No command in the guide goes untested."""
     named = re.findall(r"<!-- (\w+) -->\n```sh\n", _GUIDE)
-    assert named == ["look", "plan", "merge", "verify", "pull"]
+    assert named == ["install", "look", "plan", "merge", "verify", "pull"]
     assert _GUIDE.count("```sh\n") == len(named)

@@ -11,7 +11,7 @@ import pytest
 from command import Ended, streammerge
 from seeding import new_bucket, put_all
 from servers import Server, connect
-from stub_s3 import Answer, Asked, folders, refusal, stub_s3
+from stub_s3 import folders, listing, refusal, stub_s3
 
 # Two prefixes with the faults of real ones: flat, nested, one image in each, a collision, a stale RecordIO file.
 _PHOTOS = {
@@ -135,14 +135,24 @@ def test_each_fault_is_named_in_the_text(home: World) -> None:
         "photos has 1 image in folders of folders",
         "photos has 1 image without a byte",
         "RecordIO files at its root (train.idx, train.rec)",
-        "2 images only with all prefixes together: 2 identities",
+        "2 identities reach 2 images only with all prefixes together",
+        "Layout: folder (found nested); 9 images in folders, 1 image in folders of folders",
         "names taken by another image of the identity: 1 image",
         "label noise: 1 content under more than one identity",
-        "photos: photos/p1/1.jpg  =  photos: photos/p5/1.jpg",
+        "photos: photos/p1/1.jpg = photos: photos/p5/1.jpg",
         "at --min-images 2: 5 identities with 13 images; 2 identities of these only together",
         "An identity: 1 image at the median, 1 in the middle half, 1.0 on average, 1 at most",
     ):
-        assert said in ended.out
+        assert said in " ".join(ended.out.split())
+    assert all(len(line) <= 80 or "s3://" in line for line in ended.out.splitlines())
+
+
+def test_a_prefix_one_level_too_high(home: World) -> None:
+    """What plan says of it, inspect says, too: which prefix to name instead."""
+    ended = streammerge("inspect", f"s3://{home.bucket}/", server=home.server)
+    assert ended.code == 0, ended.err
+    said = f"If the identity is 'a-b', name s3://{home.bucket}/photos/ and its like as sources"
+    assert said in " ".join(ended.out.split())
 
 
 def test_a_layout_that_is_said_is_taken_at_its_word(home: World) -> None:
@@ -180,13 +190,8 @@ def test_bad_input(home: World, sources: list[str], said: str) -> None:
 
 def test_a_listing_that_fails_is_never_taken_for_its_end() -> None:
     """Exit 1 and no report where a prefix that was there at first cannot be listed."""
-
-    def answer(asked: Asked) -> Answer:
-        if "delimiter" in asked.path:
-            return folders("one/ada/")
-        return refusal(403, "AccessDenied")
-
-    with stub_s3(answer) as server:
+    looks = iter([folders("one/ada/"), listing("one/ada/1.jpg")])
+    with stub_s3(lambda _: next(looks, refusal(403, "AccessDenied"))) as server:
         ended = streammerge("inspect", "s3://bucket/one/", "--json", server=server)
     assert (ended.code, ended.report["exit_code"]) == (1, 1)
     assert "stops the run" in ended.report["error"]

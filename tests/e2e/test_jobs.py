@@ -85,7 +85,7 @@ def test_inspect_looks_at_the_sources_of_a_job(moto_server: Server, bucket: str,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["missing.toml"], "cannot read the job missing.toml: No such file"),
+        (["missing.toml"], "missing.toml: cannot read the job: No such file"),
         (["{}", "s3://more/"], "give it alone"),
         (["{}", "--layout", "other=folder"], "no source is named so; the sources are photos, faces"),
     ],

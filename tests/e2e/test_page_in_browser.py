@@ -98,7 +98,8 @@ def test_the_console_would_be_heard(browser: Browser, tmp_path: Path) -> None:
 def inspection(moto_server: Server, arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of an inspection."""
     page = tmp_path_factory.mktemp("page") / "inspection.html"
-    assert streammerge("inspect", *arguments, "-q", "--html", str(page), server=moto_server).code == 0
+    ended = streammerge("inspect", *arguments, "-q", "--html", str(page), server=moto_server)
+    assert (ended.code, ended.err) == (0, "")
     return page
 
 

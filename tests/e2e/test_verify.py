@@ -179,6 +179,14 @@ def test_deep_takes_a_number_or_all(here: Place, value: str) -> None:
     assert "--deep" in ended.report["error"]
 
 
+def test_destination_where_there_is_nothing(here: Place) -> None:
+    """All is missing, and whoever mistyped the prefix sees what there is."""
+    ended = here.run("verify")
+    assert (ended.code, ended.report["missing"]) == (4, _PLANNED)
+    assert f"there is nothing at the destination s3://{here.bucket}/{here.into}" in ended.report["warnings"][0]
+    assert f"below s3://{here.bucket}/ there is " in ended.err
+
+
 def test_text_for_people(here: Place) -> None:
     """Without --json the verdict comes first, on stdout."""
     sources = [f"s3://{here.bucket}/{name}/" for name in ("one", "two")]

@@ -77,6 +77,11 @@ def test_a_file_is_the_flags_written_down() -> None:
     assert parse_job(text) == flags
 
 
+def test_an_extension_may_have_its_dot() -> None:
+    """`.jpg` is what most tools call it."""
+    assert parse_job(f'{FILE}extensions=[".jpg", "png"]') == parse_job(f'{FILE}extensions=["jpg", "png"]')
+
+
 MINIMAL = '[[sources]]\nname="x"\nurl="s3://bkt/x/"\n'
 FILE = f'destination="s3://bkt/o/"\n{MINIMAL}'
 
@@ -93,6 +98,7 @@ def test_flags_come_before_the_file() -> None:
     ("text", "said"),
     [
         ("destination =", "not TOML"),
+        ("destination = s3://bkt/o/\n", 'Put s3://bkt/o/ in quotes: "s3://bkt/o/"'),
         (f'into="s3://bkt/o/"\n{MINIMAL}', "the job: there is no key 'into'"),
         (f'destinaton="s3://bkt/o/"\n{MINIMAL}', "did you mean 'destination'?"),
         (MINIMAL, 'needs a text destination = "…"'),
@@ -109,7 +115,7 @@ def test_flags_come_before_the_file() -> None:
         ('destination="s3://bkt/o/"\n[[sources]]\nname="x"', 'source x needs a text url = "…"'),
         ('destination="s3://bkt/o/"\n[[sources]]\nurl="b/x"', "is not an S3 URL"),
         (FILE + 'exclude="tmp/*"', "exclude is a list of texts"),
-        (FILE + 'extensions=[".JPG"]', "extension '.JPG'"),
+        (FILE + 'extensions=[".JPG"]', "extension 'JPG'"),
         (FILE + 'layout="x"', "contain {identity}"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from test_report import a_report
 
 from streammerge.core.records import History, from_line
 from streammerge.errors import IncompleteError, UsageError
-from streammerge.journal import Journal, open_journal, read_history
+from streammerge.journal import Journal, default_place, open_journal, read_history
 from streammerge.places import LocalFile, is_held
 from streammerge.status import status
 
@@ -235,3 +235,20 @@ def test_status_of_what_is_no_journal(tmp_path: Path, monkeypatch: Any, given: s
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=given):
         status([given])
+
+
+def test_the_same_job_elsewhere_has_another_journal() -> None:
+    """A server's name is in the file's; Amazon's is not, however it is said; a password never is."""
+    job = a_job()
+    amazon = default_place(job)
+    assert default_place(job, "https://s3.eu-west-1.amazonaws.com") == amazon
+    assert default_place(job, "http://127.0.0.1:9000") == amazon.replace(".journal", "-127.0.0.1_9000.journal")
+    places = {default_place(job, f"http://key:secret@host{tail}") for tail in ("", "/", "/s3", ":1", "[")}
+    assert len(places) == 3
+    assert not any("secret" in place for place in places)
+
+
+def test_a_journal_says_which_rules_are_not_the_default_ones() -> None:
+    """As options, beside where from and where to."""
+    assert str(a_job()) == str(a_job(min_images=2))
+    assert str(a_job(min_images=3, duplicates="none")) == f"{a_job()} (--min-images 3 --duplicates none)"

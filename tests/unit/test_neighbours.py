@@ -5,7 +5,7 @@ import pytest
 from memory_s3 import MemoryS3, Stored
 from streammerge.core.keys import Page, parse_location
 from streammerge.errors import UsageError
-from streammerge.neighbours import spelling
+from streammerge.neighbours import _NO_PATTERNS, spelling
 
 _KEYS = [
     "sets/photos/ada/1.jpg",
@@ -24,6 +24,9 @@ _KEYS = [
         ("s3://data/stes/photos/raw/", "Check how it is spelt: below s3://data/ there is sets/, "),
         ("s3://data/odd/ab/", "Check how it is spelt: below s3://data/odd/ there is a\\nb/"),
         ("s3://data/loose/more/", "Check how it is spelt"),
+        ("s3://data/loose/1.jpg", "1.jpg is an object; name the prefix that it lies below, such as s3://data/loose/"),
+        ("s3://data/sets/*", f"{_NO_PATTERNS}"),
+        ("s3://data/sets/[ab]/", f"{_NO_PATTERNS}"),
         ("s3://empty/sets/", "Check how it is spelt"),
         ("s3://empty/", "Check how it is spelt"),
     ],

@@ -218,7 +218,7 @@ def test_trouble_is_said() -> None:
         "p has 1 image without a byte",
         "p has RecordIO files at its root (train.rec)",
         "q has one image for each identity",
-        "2 images only with all prefixes together: 1 identity. ",
+        "1 identity reaches 2 images only with all prefixes together. ",
         "names taken by another image of the identity: 1 image",
     ):
         assert any(sentence.startswith(fault) for sentence in said), (fault, said)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from streammerge.cli import verbs
 from streammerge.cli.commands import commands
+from streammerge.cli.sizes import parse_size
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,14 @@ from streammerge.cli.commands import commands
         ("--dry-run merge", "`streammerge plan`"),
         ("merge s3://bucket/a/ --into s3://bucket/b/ --dry-run", "`streammerge plan`"),
         ("merge s3://bucket/a/ -n", "`streammerge plan`"),
+        ("pull s3://bucket/a/ here -n", "`streammerge inspect`"),
+        ("pull s3://bucket/a/ --into here", "the directory as its last argument"),
+        ("inspect s3://bucket/a/ --into s3://bucket/b/", "inspect has no destination"),
+        ("plan s3://bucket/a/ --prune", "--prune is an option of merge; plan reports the same objects as Extra"),
+        ("--json merge s3://bucket/a/", "Options stand after the verb"),
+        ("merge s3://bucket/a/ --output json", "--json prints the report as JSON"),
+        ("verify s3://bucket/a/ --price copy=1", "It is an option of plan"),
+        ("merge s3://bucket/a/ --qarantine", "`streammerge merge --help`"),
         ("merge s3://bucket/a/ --delete", "`streammerge merge --prune`"),
         ("merge s3://bucket/a/ --output=s3://bucket/b/", "--into"),
         ("plan s3://bucket/a/ --threads 9", "--concurrency"),
@@ -39,6 +48,22 @@ def test_what_there_is_not_is_answered_with_what_there_is(typed: str, hint: str)
     assert hint in done.output
 
 
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [("7", 7), ("8MB", 8_000_000), ("5GiB", 5 * 1024**3), ("512 MiB", 512 * 1024**2), ("1.5kB", 1500), ("9 b", 9)],
+)
+def test_sizes(said: str, size: int) -> None:
+    """Bytes alone, or with a unit of powers of 1,000 or of 1,024."""
+    assert parse_size(said) == size
+
+
+@pytest.mark.parametrize("said", ["", "MB", "-1", "8 lots", "8ib", "1e3"])
+def test_sizes_that_are_none(said: str) -> None:
+    """What would be right is said."""
+    with pytest.raises(click.BadParameter, match="as 512MiB or 5GB"):
+        parse_size(said)
+
+
 @pytest.mark.parametrize("name", commands.commands)
 def test_help_has_every_option_once(name: str) -> None:
     """The sections leave no option of a verb out, and give none twice; a short list needs no section but its own."""
@@ -47,6 +72,8 @@ def test_help_has_every_option_once(name: str) -> None:
     listed = [line.split()[0].rstrip(",") for line in shown.splitlines() if line.startswith("  -")]
     options = [param for param in verb.get_params(click.Context(verb)) if isinstance(param, click.Option)]
     assert sorted(listed) == sorted([*(option.opts[0] for option in options if "--help" not in option.opts), "-h"])
+    assert listed[-1] == "-h", "in the same place in each"
+    assert "(5 GiB)" not in shown
     assert ("Options:" in shown) == (name in {"inspect", "verify", "pull", "demo"})
 
 

@@ -184,10 +184,10 @@ def test_what_is_exact(changes: dict[str, Any], *, exact: bool) -> None:
     assert render_verification(found).split("\n")[1] == ("VERIFIED" if exact else "VERIFICATION FOUND DIFFERENCES")
 
 
-MENDING = (
-    "To mend it:    run merge with the same arguments, --if-exists overwrite to replace what is different, "
-    "--prune to remove what is extra"
-)
+MENDING = [
+    "To mend it:    run merge with the same arguments, --if-exists overwrite to",
+    "               replace what is different, --prune to remove what is extra",
+]
 
 
 def test_the_text() -> None:
@@ -224,7 +224,7 @@ def test_the_text() -> None:
         "               files reads them instead of the folders. Remove or move them",
         "Compared:      3 by their bytes (12.0 kB read)",
         "Took:          1.5 s; requests: 2 list",
-        MENDING,
+        *MENDING,
     ]
     assert "To mend it" not in render_verification(a_verification())
 

@@ -559,6 +559,7 @@ MEANINGS: list[tuple[int, str, type[StreamMergeError]]] = [
     (0, "", ObjectError),
     (404, "NoSuchBucket", RunError),
     (403, "InvalidAccessKeyId", RunError),
+    (400, "InvalidStorageClass", RunError),
     (403, "SignatureDoesNotMatch", RunError),
     (400, "InvalidToken", RunError),
     (301, "PermanentRedirect", RunError),

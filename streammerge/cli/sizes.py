@@ -1,0 +1,24 @@
+"""Sizes as people write them, for options that take bytes."""
+
+import re
+
+import click
+
+_UNITS = {"": 1} | {
+    f"{prefix}{binary}b": (1024 if binary else 1000) ** power
+    for power, prefix in enumerate(("", "k", "m", "g", "t"))
+    for binary in (("", "i") if prefix else ("",))
+}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.ASCII)
+
+
+def parse_size(said: str) -> int:
+    """The bytes of `8388608`, `8 MiB` (powers of 1,024) or `8MB` (powers of 1,000), in any case, rounded down.
+
+    Raises BadParameter where it is no size.
+    """
+    found = _SIZE.fullmatch(said.strip().lower())
+    if found is None or found[2] not in _UNITS:
+        raise click.BadParameter(f"{said!r} is no size: say a number of bytes, or as 512MiB or 5GB")
+    number, unit = found[1], _UNITS[found[2]]
+    return int(number) * unit if "." not in number else int(float(number) * unit)
