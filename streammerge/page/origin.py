@@ -26,5 +26,6 @@ def origin_of(report: Any, command: str, made: datetime | None) -> Origin:
     at = (made or datetime.now(UTC)).astimezone()
     iso = at.isoformat(timespec="seconds")
     took = Figures(report.to_json())("seconds", form=human_time)
-    when = f"{at:%Y-%m-%d %H:%M:%S} UTC{iso[19:]}"
+    offset = iso[19:]
+    when = f"{at:%Y-%m-%d %H:%M:%S} UTC{offset if at.utcoffset() else ''}"
     return Origin(iso, when, version("streammerge"), took, [key(word) for word in command.split()])

@@ -17,6 +17,7 @@ from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.throughput import LIMIT, Sample, Throughput
 from streammerge.core.verification import CONTENT, MISSING, Difference, Verification
 from streammerge.page import render_page
+from streammerge.page.drawing import whole_ticks
 
 _VOID = {"meta", "link", "wbr"}
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
@@ -161,7 +162,7 @@ def test_where_a_page_comes_from() -> None:
     assert page == render_page(report, made=made, command=command)
     (iso, shown) = re.findall('<time datetime="(.*?)">(.*?)</time>', page)[0]
     assert datetime.fromisoformat(iso) == made
-    assert re.fullmatch(r"2026-01-3\d \d\d:\d\d:05 UTC[+-]\d\d:\d\d", shown)
+    assert re.fullmatch(r"2026-01-3\d \d\d:\d\d:05 UTC((?!.00:00)[+-]\d\d:\d\d)?", shown)
     head = Outline(page[page.index("<header>") : page.index("</header>") + 9]).text
     assert f"by streammerge {version('streammerge')}, in 6 min 10 s" in head
     assert "streammerge merge 's3://data/<b>\\u202e/'" in head
@@ -211,3 +212,24 @@ def test_samples_are_few_and_in_order(steps: list[int]) -> None:
     assert samples[0] == (0.0, 0)
     assert samples[-1].copied == copied
     assert [sample.copied for sample in samples] == sorted(sample.copied for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("most", "ticks"),
+    [
+        (0, [0, 1]),
+        (2, [0, 1, 2]),
+        (7, [0, 2, 4, 6, 8]),
+        (298_445, [0, 100_000, 200_000, 300_000]),
+        (1_000_001, [0, 500_000, 1_000_000, 1_500_000]),
+    ],
+)
+def test_axes_of_counts_are_labelled_with_whole_numbers(most: int, ticks: list[int]) -> None:
+    """From 0 to what holds the longest bar, at few round numbers."""
+    assert whole_ticks(most) == ticks
+
+
+def test_an_option_in_a_sentence_is_not_torn() -> None:
+    """It is marked, so that no line ends at its hyphens; what is around it is escaped as ever."""
+    page = render_page(a_report(warnings=["<b> take --min-images 3"]))
+    assert '&lt;b&gt; take <span class="option">--min-images</span> 3' in page
