@@ -1,5 +1,6 @@
 """Files that a verb writes beside its report."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,11 +41,12 @@ def _write(path: Path, text: str) -> None:
 
 
 def tell_written(params: Mapping[str, Any], code: int) -> None:
-    """Name on stderr the files that a verb has written, by its parameters and its exit code."""
+    """Name on stderr, if anybody reads it, the files that a verb has written, by its parameters and its exit code."""
     written = _WRITTEN if code == DONE else _WRITTEN_ANYWAY
-    for name, what in written.items():
-        if params.get(name) is not None:
-            print(f"{what}: {params[name]}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        for name, what in written.items():
+            if params.get(name) is not None:
+                print(f"{what}: {params[name]}", file=sys.stderr)
 
 
 def check_writable(path: Path | None, inputs: Sequence[str] = ()) -> None:

@@ -107,6 +107,6 @@ def test_without_stdin_stdout_or_stderr(server: Server, tmp_path: Path, closed: 
         env=environment(server, XDG_STATE_HOME=str(tmp_path)), capture_output=True, text=True, timeout=_BOUND,
         check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "" if "2>&-" in closed else f"Page: {page}\n")
     assert ("MERGE COMPLETE" in done.stdout) == (">&-" not in closed.split())
     assert "<title>Merge: complete</title>" in page.read_text("utf-8")
