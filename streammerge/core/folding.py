@@ -4,7 +4,7 @@ import re
 import textwrap
 
 _WIDTH = 80  # columns
-_START = re.compile(r"\s*(?:[A-Z][A-Za-z -]*: *)?")  # what a line begins with: spaces, and a label with its colon
+_START = re.compile(r"\s*(?:[A-Za-z][\w -]{0,20}: +)?")  # what a line begins with: spaces, and a label with its colon
 
 
 def folded(line: str) -> str:

@@ -21,7 +21,7 @@ def render_inspection(report: InspectionReport) -> str:
     lines += ["A merge would keep"]
     for keep in report.keeps:
         kept = f"{counted(keep.identities, 'identity')} with {counted(keep.images, 'image')}"
-        joint = f"; {counted(keep.only_together, 'identity')} of these only together" if keep.only_together else ""
+        joint = f", {keep.only_together:,} of them only together" if keep.only_together else ""
         lines.append(folded(f"  at --min-images {keep.min_images}: {kept}{joint}"))
     if report.noise is not None:
         lines += ["", *_noise(report.noise)]

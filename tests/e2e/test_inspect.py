@@ -140,7 +140,7 @@ def test_each_fault_is_named_in_the_text(home: World) -> None:
         "names taken by another image of the identity: 1 image",
         "label noise: 1 content under more than one identity",
         "photos: photos/p1/1.jpg = photos: photos/p5/1.jpg",
-        "at --min-images 2: 5 identities with 13 images; 2 identities of these only together",
+        "at --min-images 2: 5 identities with 13 images, 2 of them only together",
         "An identity: 1 image at the median, 1 in the middle half, 1.0 on average, 1 at most",
     ):
         assert said in " ".join(ended.out.split())

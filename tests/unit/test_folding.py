@@ -13,6 +13,7 @@ _URL = "s3://bucket/" + "a-b/" * 30
         ("short", "short"),
         ("Warning: " + "word " * 20, ["Warning: " + " ".join(["word"] * 14), " " * 9 + " ".join(["word"] * 6)]),
         ("  An identity: " + "x" * 60 + " --min-images", ["  An identity: " + "x" * 60, " " * 15 + "--min-images"]),
+        ("  at --min-images 2: " + "word " * 13, ["  at --min-images 2: " + "word " * 11 + "word", " " * 21 + "word"]),
         (f"  see {_URL} there", ["  see", f"  {_URL}", "  there"]),
     ],
 )
