@@ -42,15 +42,12 @@ def _code(report: Report) -> int:
 def merge(**given: Any) -> int:
     """Merge SOURCES into one destination.
 
-    \b
-    An identity is kept if it has enough images over all sources. What is already at the
-    destination, and right, is not copied again: after an interruption, run the same
-    command again. Nothing there is overwritten or removed unless you ask for it.
+    An identity is kept if it has enough images over all sources. What is already at the destination, and right, is
+    not copied again: after an interruption, run the same command again. Nothing there is overwritten or removed
+    unless you ask for it.
 
-    \b
-    Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 incomplete: run again to go on,
-    130 / 143 interrupted.
-    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
+    Exit codes: 0 done, 1 failed, 2 bad usage or input, 3 incomplete: run again to go on, 130 / 143 interrupted.
+    """
     job, options = job_of(given), options_of(given)
     check_writable(given["html"], given["sources"])
     partial: list[Report] = []

@@ -35,15 +35,13 @@ from streammerge.errors import UsageError
 def pull(**given: Any) -> int:
     """Bring a merged set to this machine, to train on it.
 
-    \b
-    Downloads the images below a prefix into DIR, as DIR/identity/name. What is there, and
-    right, is not downloaded again: after an interruption, run the same command again.
-    RecordIO files are not brought along. Other files in DIR are reported and left alone.
+    Downloads the images below a prefix into DIR, as DIR/identity/name. What is there, and right, is not downloaded
+    again: after an interruption, run the same command again. RecordIO files are not brought along. Other files in
+    DIR are reported and left alone.
 
-    \b
-    Exit codes: 0 done, 1 failed (there is nothing to pull, or no room for it), 2 bad usage
-    or input, 3 incomplete: run again to go on, 130 / 143 interrupted.
-    """  # noqa: D301 - click reads the backspaces: they keep a paragraph's lines
+    Exit codes: 0 done, 1 failed (there is nothing to pull, or no room for it), 2 bad usage or input, 3 incomplete:
+    run again to go on, 130 / 143 interrupted.
+    """
     location, options = parse_location(given["url"]), options_of(given)
     if str(given["directory"]).startswith("s3:/"):
         raise UsageError("DIR is a directory of this machine; from S3 to S3 it is `streammerge merge … --into s3://…`")
