@@ -135,7 +135,7 @@ def _trouble(report: PullReport) -> list[str]:
 def _others(report: PullReport) -> list[str]:
     lines = []
     if report.extra:
-        lines.append(f"Extra:         {report.extra:,} files that are not at the prefix; left alone")
+        lines.append(f"Extra:         {counted(report.extra, 'file')} not at the prefix; left alone")
         lines += _some((printable(path) for path in report.extra_examples), report.extra)
     if report.classes > report.identities:
         lines += [

@@ -90,7 +90,8 @@ def describe_sources(sources: Sequence[SourceReport]) -> list[str]:
 
 
 def _outcome(report: Report) -> list[str]:
-    rate = f", {report.copied / report.seconds:,.0f} a second" if report.copied and report.seconds else ""
+    copying = report.throughput[-1].seconds if report.throughput else report.seconds  # without the question of --prune
+    rate = f", {report.copied / copying:,.0f} a second" if report.copied and copying else ""
     requests = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.requests.items()))
     lines = [
         f"Copied:        {report.copied:,} ({human_bytes(report.bytes_copied)})",

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from streammerge.core.rendering import decided_so_far, human_bytes, human_time, human_usd
+from streammerge.core.rendering import counted, decided_so_far, human_bytes, human_time, human_usd
 from streammerge.core.report import INTERRUPTED, Report
 from streammerge.page.content import Cell, Chart, Content, Figures, Section, Table, key
 from streammerge.page.parts import from_where, histogram, ignored, listed, recordio
@@ -12,7 +12,7 @@ def merging_content(report: Report) -> Content:
     """What stands on it."""
     figures = Figures(report.to_json())
     title = "Merge plan" if report.command == "plan" else "Merge"
-    warnings = [*_stopped(report), *report.warnings, *recordio(report.recordio)]
+    warnings = [*_stopped(report), *_incomplete(report), *report.warnings, *recordio(report.recordio)]
     sections = [
         Section("In all", facts=_headline(report, figures)),
         from_where(report.destination, report.rules, report.sources, figures),
@@ -40,6 +40,23 @@ def _stopped(report: Report) -> list[str]:
         return []
     again = ". To go on, run the same command again" if report.stopped == INTERRUPTED else ""
     return [f"This run was stopped before its end: {report.stopped}. {decided_so_far(report)}{again}"]
+
+
+def _incomplete(report: Report) -> list[str]:
+    """Why it is not complete, and what to do about it."""
+    if report.stopped is not None or report.command == "plan":
+        return []
+    missing, said = report.failed + report.not_attempted, []
+    if report.conflicts:
+        said.append(
+            f"{counted(report.conflicts, 'planned target')} taken by something else, which was left alone: "
+            "say --if-exists overwrite, or move what is in the way"
+        )
+    if missing:
+        said.append(f"{counted(missing, 'image')} not copied: run the same command again to try the rest")
+    if report.not_removed:
+        said.append(f"{counted(report.not_removed, 'object')} not removed: run the same command again to try the rest")
+    return [f"Incomplete: {reason}" for reason in said]
 
 
 def _headline(report: Report, figures: Figures) -> list[tuple[str, Cell]]:

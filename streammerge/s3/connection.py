@@ -49,6 +49,8 @@ _KINDS = {
     "CreateMultipartUpload": "put",
     "UploadPartCopy": "copy",
     "CompleteMultipartUpload": "put",
+    "DeleteObject": "delete",
+    "DeleteObjects": "delete",
 }
 _NETWORK = (
     botocore.exceptions.HTTPClientError,

@@ -88,6 +88,8 @@ def test_prune_leaves_what_the_plan_wants(place: Place, tmp_path: Path) -> None:
     assert (report["extra_reasons"], report["recordio"], report["extra_examples"]) == ({}, [], [])
     assert f"To remove: {len(_STALE)} objects below s3://{place.bucket}/{place.into}" in ended.err
     assert "2 no source, such as" in ended.err
+    assert report["requests"]["delete"]
+    assert "other" not in report["requests"]
     assert report["removed_reasons"] == {"in no folder": 1, "no source": 2, "not in the plan of its identity": 1}
     gone = {key for keys in report["removed_examples"].values() for key in keys}
     assert gone == {place.into + key for key in _STALE}

@@ -153,6 +153,19 @@ def test_a_run_that_was_stopped_says_so_first(stopped: str, verdict: str) -> Non
     assert ("To go on, run the same command again" in banners[0]) == (stopped == "interrupted")
 
 
+def test_an_incomplete_merge_says_why_first() -> None:
+    """A sentence for each reason, with what to do, above all numbers; none where there is nothing to do."""
+    todo = "say --if-exists overwrite, or move what is in the way"
+    page = render_page(a_report(conflicts=2, failed=1, not_attempted=3, not_removed=1))
+    assert [banner.partition(":")[2] for banner in re.findall("<li><bdi>(Incomplete:.*?)</bdi></li>", page)] == [
+        f" 2 planned targets taken by something else, which was left alone: {todo}",
+        " 4 images not copied: run the same command again to try the rest",
+        " 1 object not removed: run the same command again to try the rest",
+    ]
+    for other in (a_report(), a_report(failed=1, stopped="interrupted"), a_report(command="plan", conflicts=1)):
+        assert "Incomplete:" not in render_page(other)
+
+
 def test_where_a_page_comes_from() -> None:
     """When it was made, with the zone, by which version, in what time, by what command, which is only text, too."""
     made = datetime(2026, 1, 31, 12, 0, 5, tzinfo=timezone(timedelta(hours=5, minutes=30)))

@@ -14,9 +14,11 @@ from streammerge.core.cost import Estimate
 from streammerge.core.extras import NO_FOLDER, Loose
 from streammerge.core.join import EXAMPLES, Census, Listing
 from streammerge.core.plan import decide
+from streammerge.core.pulled import PullReport, pulled_so_far, render_pull
 from streammerge.core.rendering import counted, human_bytes, human_time, human_usd, render, so_far
 from streammerge.core.report import Failure, Report, SourceReport
 from streammerge.core.tally import Tally
+from streammerge.core.throughput import Sample
 
 ESTIMATE = Estimate(usd=6.2367, seconds=356.4, copies_per_second=3500, prices_as_of="2026-01")
 
@@ -121,6 +123,8 @@ def test_the_text_of_a_merge() -> None:
         "Ignored:       0",
         "Extra:         0 at the destination outside the plan",
     ]
+    waited = render(a_report(throughput=[Sample(0, 0), Sample(100.0, 1_247_332)]))
+    assert "Took:          6 min 10 s, 12,473 a second; " in waited, "the question of --prune is not copying"
 
 
 def test_the_text_of_a_plan() -> None:
@@ -185,6 +189,15 @@ def test_the_text_of_trouble() -> None:
     )
     assert "train.rec at the destination: a trainer that finds RecordIO\n" in text
     assert "\x1b" not in text
+
+
+def test_a_pull_as_text() -> None:
+    """How many files are extra, and how far a run came that was stopped."""
+    report = PullReport(url="s3://data/out/", directory="out", extra=1)
+    assert "Extra:         1 file not at the prefix; left alone" in render_pull(report).split("\n")
+    assert pulled_so_far(report).startswith("Nothing was pulled yet: ")
+    report = replace(report, wanted=4_838, images=3_132, pulled=3_000, bytes_pulled=5, already_present=132)
+    assert pulled_so_far(report) == ("3,132 of 4,838 images are there: 3,000 pulled (5 B), 132 already there; 0 failed")
 
 
 def test_a_run_that_was_stopped() -> None:
