@@ -117,7 +117,7 @@ def pulled_so_far(report: PullReport) -> str:
     there = f"{report.images:,} of {counted(report.wanted, 'image')} are there"
     pulled = f"{report.pulled:,} pulled ({human_bytes(report.bytes_pulled)})"
     line = f"{there}: {pulled}, {report.already_present:,} already there; {report.failed:,} failed"
-    return "\n".join([line, *first_failures(report.failures, report.failed)])
+    return "\n".join([line, *first_failures(report.failures, report.failed, report.stopped)])
 
 
 def _trouble(report: PullReport) -> list[str]:

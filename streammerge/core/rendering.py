@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streammerge.core.extras import describe, recordio_warning
 from streammerge.core.keys import printable
-from streammerge.core.report import Failure, Report, SourceReport
+from streammerge.core.report import INTERRUPTED, Failure, Report, SourceReport
 
 _RULE = "=" * 60
 _KILO, _SIXTY, _CENT = 1000, 60, 0.01
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
 
 def so_far(report: Report) -> str:
     """How far a run came that was stopped before its end, in a line, why some objects failed, and what was removed."""
-    lines = [decided_so_far(report), *first_failures(report.failures, report.failed)]
+    lines = [decided_so_far(report), *first_failures(report.failures, report.failed, report.stopped)]
     if report.removed:
         lines.append(f"Removed: {report.removed:,} from the destination, outside the plan")
     if report.not_pruned is not None:
@@ -36,8 +36,13 @@ def so_far(report: Report) -> str:
     return "\n".join(lines)
 
 
-def first_failures(failures: Sequence[Failure], failed: int) -> list[str]:
-    """A line of text for each of the first few of so many failures of a run that was stopped."""
+def first_failures(failures: Sequence[Failure], failed: int, stopped: str | None) -> list[str]:
+    """A line of text for each of the first few of so many failures of a run that was interrupted.
+
+    None for a run that an error has stopped: that says what was wrong.
+    """
+    if stopped != INTERRUPTED:
+        return []
     lines = [f"  {printable(failure.key)}: {failure.reason}" for failure in failures[:_SHOWN_SO_FAR]]
     return lines if failed <= _SHOWN_SO_FAR else [*lines, f"  … and {failed - _SHOWN_SO_FAR:,} more failed"]
 

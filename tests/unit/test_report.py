@@ -211,7 +211,8 @@ def test_a_run_that_was_stopped() -> None:
     assert so_far(replace(stopped, all_decided=True)) == f"Decided: 3 identities with {images}"
     assert ", 7 in conflict, " in so_far(replace(stopped, conflicts=7))
     failures = [Failure(f"one/{number}.jpg", "", "500", "no answer") for number in range(4)]
-    assert so_far(replace(stopped, failed=5, failures=failures)).split("\n")[1:] == [
+    assert "\n" not in so_far(replace(stopped, failed=5, failures=failures)), "the error says what was wrong"
+    assert so_far(replace(stopped, failed=5, failures=failures, stopped="interrupted")).split("\n")[1:] == [
         *(f"  one/{number}.jpg: no answer" for number in range(3)),
         "  … and 2 more failed",
     ]
