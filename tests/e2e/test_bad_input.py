@@ -68,7 +68,7 @@ def _message(ended: Ended) -> str:
     assert ended.code == 2, (ended.code, ended.err, ended.out)
     assert ended.err.startswith("streammerge: "), ended.err
     message = ended.err.removeprefix("streammerge: ").strip()
-    assert len(message) < 800, "a message is for reading"
+    assert len(message) < 600, "a message is for reading"
     return message
 
 
