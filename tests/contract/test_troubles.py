@@ -339,7 +339,7 @@ def test_interrupted_while_it_lists(tmp_path: Path) -> None:
             go.set()
     assert ended.code == 130, ended.err
     said = "Nothing was copied yet: the sources and the destination were still being listed"
-    assert ended.err.splitlines()[-1] == said
+    assert ended.err.splitlines()[-2:] == [said, f"Page: {page}"]
     report = ended.report
     assert (report["stopped"], report["copied"], report["all_decided"]) == ("interrupted", 0, False)
     assert f"This run was stopped before its end: interrupted. {said}. To go on, " in page.read_text("utf-8")
