@@ -66,7 +66,7 @@ async def verify(
         run.learn(await read_history(journal, job, run.store))
         findings = Findings(run.past)
         sample = Sample(0 if deep == "all" else deep)
-        async with Comparing(run.store.objects, job, findings) as comparing:
+        async with ComparingBytes(run.store.objects, job, findings) as comparing:
 
             async def settle(decision: Decision) -> None:
                 for doubt in findings.decided(decision):
@@ -126,7 +126,7 @@ class Reader(Protocol):
         """At most `size` bytes from byte `start` on, of the object with that ETag alone."""
 
 
-class Comparing:
+class ComparingBytes:
     """An asynchronous context: `submit` doubts inside it, and all are settled when it is left."""
 
     def __init__(self, reader: Reader, job: Job, findings: Findings) -> None:

@@ -1,6 +1,5 @@
 """The verb `pull` as a command."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import click
 import streammerge
 from streammerge.cli.exits import DONE, INCOMPLETE, STOPPING, run
 from streammerge.cli.options import choice, options_of, progress_of, with_handoff, with_s3
-from streammerge.cli.showing import say_stopped, show
+from streammerge.cli.showing import say, say_stopped
 from streammerge.cli.verbs import Verb
 from streammerge.core.keys import parse_location
 from streammerge.core.local import Check, RecordIO
@@ -58,5 +57,4 @@ def pull(**given: Any) -> int:
         if not partial:
             raise
         return say_stopped(partial[0], pulled_so_far(partial[0]), error, given)
-    show(json.dumps(report.to_json()) if given["as_json"] else render_pull(report))
-    return DONE if report.complete else INCOMPLETE
+    return say(report, render_pull, given, DONE if report.complete else INCOMPLETE)

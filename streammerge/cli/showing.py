@@ -21,7 +21,7 @@ def say(report: Any, render: Callable[[Any], str], given: dict[str, Any], code: 
     """
     failure: dict[str, Any] = {}
     try:
-        write_page(given["html"], report)
+        write_page(given.get("html"), report)  # pull has no page
     except RunError as error:
         code = code or FAILED
         failure = {"error": str(error), "exit_code": code}

@@ -271,9 +271,12 @@ async def test_a_copy_whose_answer_was_lost_is_a_copy() -> None:
     assert (report.complete, report.copied, report.already_present) == (True, 6, 0)
 
 
-@pytest.mark.parametrize(
+_WHOLE_AND_IN_PARTS = pytest.mark.parametrize(
     ("operation", "more"), [("copy", {}), ("complete", {"multipart_threshold": 2, "part_size": 1})]
 )
+
+
+@_WHOLE_AND_IN_PARTS
 async def test_a_store_without_conditions_is_asked_for_none(
     operation: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -290,9 +293,7 @@ async def test_a_store_without_conditions_is_asked_for_none(
     assert caplog.text.count("does not know If-None-Match") == 1
 
 
-@pytest.mark.parametrize(
-    ("operation", "more"), [("copy", {}), ("complete", {"multipart_threshold": 2, "part_size": 1})]
-)
+@_WHOLE_AND_IN_PARTS
 async def test_what_a_store_lacks_for_one_object_is_not_its_condition(
     operation: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
