@@ -23,6 +23,7 @@ PEERS: dict[str, tuple[Peer, int]] = {  # and by how much fewer objects it copie
     "s5cmd": (peers.s5cmd, 1),
     "rclone": (peers.rclone, 5),
     "aws cli": (peers.aws_cli, 10),
+    "obstore loop": (peers.obstore_loop, 1),
     "aioboto3 loop": (peers.aioboto3_loop, 5),
     "old way": (peers.old_way, 25),
 }

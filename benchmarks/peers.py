@@ -64,7 +64,7 @@ def program(name: str) -> str:
     beside = Path(sys.executable).with_name(name)
     found = next((str(path) for path in [*shipped, beside] if Path(str(path)).exists()), None) or shutil.which(name)
     if found is None:
-        raise PeerError(f"{name} is not installed: pip install 'streammerge[bench]'")
+        raise PeerError(f"{name} is not installed: pip install '.[bench]'")
     return found
 
 
@@ -86,7 +86,7 @@ def measure(server: StandIn, commands: Sequence[Sequence[str]], *, lines: bool =
                 raise PeerError(f"{Path(command[0]).name} ended with {process.returncode}")
             cpu += usage.ru_utime + usage.ru_stime
             rss = max(rss, usage.ru_maxrss / 1024)
-            printed = out.read_bytes()
+            printed += out.read_bytes()
     seen = server.statistics()
     requests = seen["requests"]
     return Result(
@@ -160,30 +160,35 @@ def aioboto3_loop(server: StandIn, sources: Sequence[str], destination: str, cou
     return _expect(measure(server, [command]), count)
 
 
+def obstore_loop(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
+    command = [sys.executable, str(_HERE / "peer_obstore.py"), server.endpoint, destination, *sources]
+    return _expect(measure(server, [command]), count)
+
+
 def old_way(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
     command = [sys.executable, str(_HERE / "peer_old_way.py"), server.endpoint, destination, *sources]
     return _expect(measure(server, [command]), count)
 
 
-def command(server: StandIn, verb: str, sources: Sequence[str], destination: str) -> list[str]:
-    """A command line of this project's own."""
+def command(server: StandIn, name: str, sources: Sequence[str], destination: str, *more: str) -> list[str]:
+    """A command line of this project's own; options that come later override those before."""
     if find_spec("streammerge") is None:
         raise PeerError("streammerge is not installed: pip install -e .")
-    line = [sys.executable, "-m", "streammerge", verb, *(f"s3://{source}" for source in sources)]
+    line = [sys.executable, "-m", "streammerge", name, *(f"s3://{source}" for source in sources)]
     line += ["--into", f"s3://{destination}", "--endpoint-url", server.endpoint, "--min-images", "1", "--json"]
-    return [*line, "--listing-order", "sorted"]  # as on Amazon, whose order the stand-in keeps
+    return [*line, "--listing-order", "sorted", *more]  # as on Amazon, whose order the stand-in keeps
 
 
-def streammerge(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
+def streammerge(server: StandIn, sources: Sequence[str], destination: str, count: int, *more: str) -> Result:
     """This project, by its own command."""
-    result = _expect(measure(server, [command(server, "merge", sources, destination)]), count)
+    result = _expect(measure(server, [command(server, "merge", sources, destination, *more)]), count)
     said = result.said or {}
     if (said.get("copied"), sum(said.get("requests", {}).values())) != (count, result.requests):
         raise PeerError(f"it says {said}; the server saw {result.copies:,} copies in {result.requests:,} requests")
     return result
 
 
-def streammerge_plan(server: StandIn, sources: Sequence[str], destination: str, count: int) -> Result:
-    """Listing and deciding alone; its `copies` are images that were planned."""
-    result = measure(server, [command(server, "plan", sources, destination)])
+def streammerge_plan(server: StandIn, sources: Sequence[str], destination: str, count: int, *more: str) -> Result:
+    """Listing and planning alone; its `copies` are images that were planned."""
+    result = measure(server, [command(server, "plan", sources, destination, *more)])
     return _expect(replace(result, copies=(result.said or {})["images"]), count)

@@ -4,8 +4,8 @@
 
 It prints one line of JSON with its endpoint when it is ready, and ends on SIGTERM or when its parent is gone.
 It checks no signature. While it runs, `PUT /-/control` takes new rules as JSON (`latency_ms`, `jitter`, `limit`,
-`fault`; `forget` drops all that clients wrote, `reset_stats` starts the counts anew), and `GET /-/stats` says what
-passed.
+`burst`, `refuse_late`, `fault`; `forget` drops all that clients wrote, `reset_stats` starts the counts anew), and
+`GET /-/stats` says what passed.
 
 Strategy: client and server share the machine, so a request costs as little as Python allows: the head is searched for
 the few headers that matter and never parsed into a table, an answer is one write of bytes that were mostly formatted
@@ -22,7 +22,7 @@ import socket
 import ssl
 import struct
 from functools import partial
-from typing import Any, cast
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 import uvloop
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
             return
         kind = request.kind()
         fault = self._traffic.admit(kind)
-        if fault == "503":
+        if fault == "503" and not self._traffic.refuses_late:
             self._transport.write(ANSWERS["503"])
             return
         reply = ANSWERS.get(fault) or (b"" if fault == "reset" else self._operations.perform(request))
@@ -141,8 +141,15 @@ def _arguments() -> argparse.Namespace:
         help=f"identities=, images=, shape= ({', '.join(SHAPES)}), first=, universe=, size=, stem=, ext=, salt=",
     )
     add("--latency-ms", type=_pairs, default={}, metavar="KIND=MS,…", help=f"kinds: {kinds}")
-    add("--jitter", type=float, default=0.0, help="fraction by which latencies vary")
+    add("--jitter", type=float, default=0.0, help="latencies are log-normal, with this sigma (default: %(default)s)")
     add("--limit", type=_pairs, default={}, metavar="KIND=RATE,…", help="requests a second; beyond it 503 SlowDown")
+    add(
+        "--burst",
+        type=float,
+        default=0.1,
+        help="seconds' worth of requests that a limit lets pass at once (%(default)s)",
+    )
+    add("--refuse-late", action="store_true", help="answer 503 after the latency, not at once")
     add("--fault", action="append", default=[], metavar="KIND:FAULT=SHARE,…", help=f"faults: {', '.join(FAULTS)}")
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="PEM files")
     add("--page-cache-mb", type=int, default=512, help="memory for rendered pages (default: 512)")
@@ -156,8 +163,8 @@ async def _orphaned(parent: int) -> None:
 
 async def _main(arguments: argparse.Namespace, parent: int) -> None:
     traffic = Traffic()
-    rules: dict[str, Any] = {"latency_ms": arguments.latency_ms, "limit": arguments.limit, "jitter": arguments.jitter}
-    traffic.configure({**rules, "fault": _faults(arguments.fault)})
+    rules = ("latency_ms", "limit", "jitter", "burst", "refuse_late")
+    traffic.configure({name: getattr(arguments, name) for name in rules} | {"fault": _faults(arguments.fault)})
     operations = Operations(traffic, arguments.page_cache_mb << 20)
     for bucket in arguments.bucket:
         operations.declare(bucket, "")

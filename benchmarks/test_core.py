@@ -12,23 +12,26 @@ from typing import Any
 import pytest
 from loopback.datasets import Dataset, PageCache, Rules
 
-from streammerge.core.job import make_job
-from streammerge.core.join import Census, Identity, Image, Index, Join, Listing
-from streammerge.core.keys import Listed
-from streammerge.core.layout import parse_layout
-from streammerge.core.pacing import Window
-from streammerge.core.plan import Copy, decide
-from streammerge.core.ranges import Alphabet
-from streammerge.core.tally import Tally
-from streammerge.s3.parsing import parse_copy, parse_page
-from streammerge.s3.signing import Credentials, encode_path, sign
+from streammerge.dataset.counters import ListingCounters
+from streammerge.dataset.job import make_job
+from streammerge.dataset.layout import parse_layout
+from streammerge.dataset.objects import Identity, Image, S3Object
+from streammerge.listing.alphabet import Alphabet
+from streammerge.listing.index import Index
+from streammerge.listing.listing import Listing
+from streammerge.listing.merge_join import Join
+from streammerge.planning.counters import Counters
+from streammerge.planning.plan import CopyTask, decide
+from streammerge.s3.sigv4 import Credentials, encode_path, sign
+from streammerge.s3.xml import parse_copy, parse_page
+from streammerge.transfer.limiter import Limiter
 
 Benchmark = Callable[..., Any]  # the fixture of pytest-benchmark
 _JOB = make_job(["one=s3://bucket/one/", "two=s3://bucket/two/"], into="s3://bucket/into/", min_images=2)
 _COUNT = 1000
 
 
-def _listed(prefix: str, *, images: int = 2, shape: str = "folder") -> list[Listed]:
+def _listed(prefix: str, *, images: int = 2, shape: str = "folder") -> list[S3Object]:
     """A page below a prefix."""
     return parse_page(_page(prefix, images=images, shape=shape), "LIST").objects
 
@@ -52,13 +55,13 @@ def test_parse_page(benchmark: Benchmark, owner: bytes) -> None:
     assert len(benchmark(parse_page, body, "LIST").objects) == _COUNT
 
 
-def _join(pages: Sequence[Sequence[Listed]]) -> list[Identity]:
-    listings = [Listing(prefix, Census()) for prefix in ("one/", "two/")]
-    listings.append(Listing("into/", Census(), images_only=False))
+def _join(pages: Sequence[Sequence[S3Object]]) -> list[Identity]:
+    listings = [Listing(prefix, ListingCounters()) for prefix in ("one/", "two/")]
+    listings.append(Listing("into/", ListingCounters(), images_only=False))
     join = Join(listings, {})
     for position, page in enumerate(pages):
         join.feed(position, page, last=True)
-    return join.complete()
+    return list(join.complete())
 
 
 @pytest.mark.parametrize("sources", [1, 2])
@@ -71,12 +74,16 @@ def test_index_of_a_pattern(benchmark: Benchmark) -> None:
     page = _listed("one/", images=1, shape="flat")
 
     def index() -> Index:
-        made = Index(Listing("one/", Census(), parse_layout("{identity}_face.{ext}")))
+        made = Index(Listing("one/", ListingCounters(), parse_layout("{identity}_face.{ext}")))
         made.add(page)
         made.seal()
         return made
 
-    assert len(benchmark(index).borders) == _COUNT
+    assert len(list(benchmark(index).identities(""))) == _COUNT
+
+
+def _at_destination(item: S3Object) -> S3Object:
+    return item._replace(key=item.key.replace("one/", "into/"))
 
 
 def _images(prefix: str) -> list[list[Image]]:
@@ -87,20 +94,20 @@ def _images(prefix: str) -> list[list[Image]]:
 def test_decide(benchmark: Benchmark, case: str) -> None:
     """500 identities of two images: what nearly all are, what a second run sees, and duplicates in two sources."""
     ours = _images("one/")
-    there = [[image._replace(key=image.key.replace("one/", "into/")) for image in images] for images in ours]
+    there = [[image._replace(object=_at_destination(image.object)) for image in images] for images in ours]
     identities = [
         Identity(
-            images[0].key.split("/")[1],
+            images[0].object.key.split("/")[1],
             [images, images if case == "two sources" else [], found if case == "already there" else []],
         )
         for images, found in zip(ours, there, strict=True)
     ]
 
-    def settle() -> Tally:
-        tally = Tally(_JOB)
+    def settle() -> Counters:
+        counters = Counters(_JOB)
         for identity in identities:
-            tally.decided(decide(identity, _JOB))
-        return tally
+            counters.decided(decide(identity, _JOB))
+        return counters
 
     assert benchmark(settle).images == _COUNT
 
@@ -111,7 +118,7 @@ def test_alphabet(benchmark: Benchmark) -> None:
     def cut() -> str | None:
         alphabet = Alphabet()
         alphabet.learn(names)
-        return alphabet.between(names[-1], None)
+        return next(alphabet.borders(names[-1], None), None)
 
     assert benchmark(cut)
 
@@ -119,7 +126,7 @@ def test_alphabet(benchmark: Benchmark) -> None:
 def test_sign(benchmark: Benchmark) -> None:
     credentials = Credentials("AKIAEXAMPLE", "secret", "token")
 
-    def one(item: Listed) -> dict[str, str]:
+    def one(item: S3Object) -> dict[str, str]:
         headers = {
             "host": "bucket.s3.us-east-1.amazonaws.com",
             "x-amz-copy-source": encode_path(f"bucket/{item.key}"),
@@ -144,15 +151,15 @@ def test_parse_copy(benchmark: Benchmark) -> None:
 
 
 def test_window(benchmark: Benchmark) -> None:
-    """An answer a third of a millisecond, 100 ms each, with the window full."""
+    """An answer a third of a millisecond, 100 ms each, with the limiter full."""
 
     def answers() -> int:
-        window = Window()
+        limiter = Limiter()
         for number in range(_COUNT):
             now = number / 3000
-            window.start_at(now)
-            window.answered(now + 0.1, 0.1, throttled=False, in_flight=window.size)
-        return window.size
+            limiter.start_at(now)
+            limiter.answered(now + 0.1, 0.1, throttled=False, in_flight=limiter.size)
+        return limiter.size
 
     assert benchmark(answers) > 1
 
@@ -161,7 +168,7 @@ def test_copies_to_make(benchmark: Benchmark) -> None:
     """The value of a copy: a run makes millions."""
     items = _listed("one/")
 
-    def make() -> list[Copy]:
-        return [Copy(0, key, "into/" + key, size, etag, modified, "one") for key, size, etag, modified in items]
+    def make() -> list[CopyTask]:
+        return [CopyTask(item, 0, "into/" + item.key, "one") for item in items]
 
     assert len(benchmark(make)) == _COUNT

@@ -1,59 +1,24 @@
 """Merge ImageFolder data sets that live in S3, server-side, without downloading them.
 
-report = await merge(make_job(["s3://bucket/a/", "s3://bucket/b/"], into="s3://bucket/merged/", min_images=2))
+    job = make_job(["s3://bucket/photos/", "s3://bucket/faces/"], into="s3://bucket/merged/", min_images=2)
+    report = await merge(job)
+
+`streammerge.sync` has the same functions for code that is not asynchronous. What is public is listed in
+`__init__.pyi`, and loaded when it is first used: so `import streammerge` and `streammerge --help` take milliseconds.
 """
 
-from streammerge.core.chronicle import Chronicle, render_chronicle
-from streammerge.core.inspected import InspectionReport
-from streammerge.core.inspected_text import render_inspection
-from streammerge.core.job import Job, Source, make_job, make_sources
-from streammerge.core.keys import Location, parse_location
-from streammerge.core.layout import Layout, parse_layout
-from streammerge.core.pulled import PullReport, render_pull
-from streammerge.core.rendering import render
-from streammerge.core.report import Report
-from streammerge.core.verification import Verification
-from streammerge.core.verification_text import render_verification
-from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
-from streammerge.handoff import write_classes, write_manifest
-from streammerge.inspect import inspect
-from streammerge.merge import merge, plan
-from streammerge.pull import ensure_merged, pull
-from streammerge.s3.options import Options
-from streammerge.status import status
-from streammerge.verify import verify
+__version__ = "0.1.0"
 
-__all__ = [
-    "Chronicle",
-    "IncompleteError",
-    "InspectionReport",
-    "Job",
-    "Layout",
-    "Location",
-    "Options",
-    "PullReport",
-    "Report",
-    "RunError",
-    "Source",
-    "StreamMergeError",
-    "UsageError",
-    "Verification",
-    "ensure_merged",
-    "inspect",
-    "make_job",
-    "make_sources",
-    "merge",
-    "parse_layout",
-    "parse_location",
-    "plan",
-    "pull",
-    "render",
-    "render_chronicle",
-    "render_inspection",
-    "render_pull",
-    "render_verification",
-    "status",
-    "verify",
-    "write_classes",
-    "write_manifest",
-]
+
+def __getattr__(name: str) -> object:
+    """What is public, once it is first asked for: until then not even what finds it is loaded."""
+    import lazy_loader  # noqa: PLC0415 - Ctrl-C while this is loaded would be a traceback
+
+    find, tell, names = lazy_loader.attach_stub(__name__, __file__)
+    globals().update(__getattr__=find, __dir__=tell, __all__=[*names, "__version__"])
+    return globals()[name] if name in globals() else find(name)
+
+
+def __dir__() -> list[str]:
+    """The names of what is public."""
+    return list(__getattr__("__all__"))  # type: ignore[call-overload]

@@ -1,35 +1,30 @@
-"""The one tree of exceptions: the type says what to do about it.
+"""All exceptions: their types say how to handle them.
 
 | type             | policy                                             |
 |------------------|----------------------------------------------------|
-| `UsageError`     | the input is wrong: say so, exit 2, nothing written |
-| `RunError`       | the run cannot go on: stop it, exit 1               |
+| `UsageError`     | the input is wrong: stop before anything is written, exit 2 |
+| `RunError`       | the run cannot continue: stop it, exit 1            |
 | `IncompleteError`| the run stopped half-way: run again, exit 3         |
-| `ObjectError`    | give up this object, go on with the others          |
+| `ObjectError`    | give up this object, continue with the others       |
 | `TransientError` | try the request again                              |
 | `ThrottledError` | slow down, then try the request again              |
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from streammerge.core.keys import Listed
-
 
 class StreamMergeError(Exception):
-    """Whatever streammerge raises on purpose; its text is meant for the person who reads it."""
+    """The base of all errors that streammerge raises on purpose; the text is for users."""
 
 
 class UsageError(StreamMergeError):
-    """The input cannot be worked on; nothing was written."""
+    """The input is wrong; nothing was written."""
 
 
 class RunError(StreamMergeError):
-    """Something that no object can be done without failed; the whole run stops."""
+    """Something failed that all objects depend on; the run stops."""
 
 
 class IncompleteError(RunError):
-    """The run stopped half-way for a reason that passes; running the same command again goes on."""
+    """The run stopped half-way for a temporary reason; running the same command again resumes it."""
 
 
 class S3Error(StreamMergeError):
@@ -61,14 +56,6 @@ class ChangedError(ObjectError):
     """The object is not (or no longer) the one that was listed."""
 
 
-class TakenError(ObjectError):
-    """Something else has come to lie at the target since the destination was listed: `found`."""
-
-    def __init__(self, message: str, *, found: "Listed", code: str = "", status: int = 0) -> None:
-        super().__init__(message, code=code, status=status)
-        self.found = found
-
-
 class TransientError(S3Error):
     """The request may well succeed when it is sent again."""
 
@@ -78,7 +65,7 @@ class ThrottledError(TransientError):
 
 
 def unwrap(error: BaseException) -> BaseException:
-    """The one error to show of a group: the first of ours, else the first."""
+    """The error of a group to show: the first StreamMergeError, else the first."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [unwrap(member) for member in error.exceptions]

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
+from prefork import Forked, fits
 from servers import Server
 
-_BOUND = 60.0  # seconds; whatever takes longer hangs
+_BOUND = 120.0  # seconds; whatever takes longer hangs
 # What Python says of work that somebody forgot; none of it may reach a user.
 _SLOPPY = ("Traceback", "never retrieved", "never awaited", "Unclosed", "ResourceWarning", "was destroyed")
 
@@ -43,11 +46,25 @@ def environment(server: Server | None, **more: str) -> dict[str, str]:
     return found | more
 
 
+def workers_of(process: int) -> list[psutil.Process]:
+    """The worker processes of a command, which are forked from a child of it."""
+    with contextlib.suppress(psutil.Error):
+        children = psutil.Process(process).children()
+        return [worker for child in children if _forks(child) for worker in child.children()]
+    return []
+
+
+def _forks(process: psutil.Process) -> bool:
+    return any("multiprocessing.forkserver" in argument for argument in process.cmdline())
+
+
 @contextlib.contextmanager
 def started(*arguments: str, env: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A command that runs while the block does; whatever is left of it then is killed."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "streammerge", *arguments],
+    command = [sys.executable, "-m", "streammerge", *arguments]
+    start, given = (Forked, list(arguments)) if fits(env) else (subprocess.Popen[str], command)
+    with start(
+        given,
         env=dict(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -2,20 +2,22 @@
 
 A test that takes `server` runs on each of them in turn; `seaweed`, `ceph`, `moto_server`, `ministack_server` are the
 single ones. `bucket` and `client` go with `server`. Where a server cannot run, its tests are skipped with the reason,
-or fail under STREAMMERGE_REQUIRE_SERVERS=1.
+or fail under STREAMMERGE_REQUIRE_SERVERS=1. Each parallel worker starts servers of its own: that takes a second, and no
+test meets another's buckets.
 """
 
 import contextlib
-import functools
 import os
+import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
-import botocore.session
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from browser import Browser, chromium
 from servers import Server, Unavailable, connect
@@ -26,20 +28,40 @@ from servers.ministack import ministack
 from servers.moto import moto
 from streammerge.demo.server import seaweedfs
 
-settings.register_profile("noisy", deadline=None)  # machines that run tests are shared: no example is too slow
-settings.load_profile("noisy")
+# Every run tries the same examples, unless a search is asked for: HYPOTHESIS_PROFILE=search tries other ones, and more.
+# Machines that run tests are shared: no example is too slow.
+settings.register_profile("search", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeat", settings.get_profile("search"), max_examples=50, derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 _S = TypeVar("_S")
 _FIXTURES = {"seaweedfs": "seaweed", "ceph": "ceph", "moto": "moto_server", "ministack": "ministack_server"}
-_FIRST_CEPH_TIMEOUT = 900
+_FIRST_CEPH_TIMEOUT = 900  # seconds; the first tests on a machine download it
+_FULL = {"ceph", "ministack", "ministack_server"}  # servers, by the names of their parameters and fixtures
+_UNIT = Path(__file__).parent / "unit"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_model_of_s3() -> Iterator[None]:
-    """Botocore reads its model of S3 once, and not for every session: that is half of what a store costs to open."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("botocore.session.create_loader", functools.cache(botocore.session.create_loader))
-        yield
+def _hear_signals() -> None:
+    """Undo what a background job of a shell, cron or nohup does: there SIGINT and SIGHUP are ignored.
+
+    Every child would inherit that, and the tests interrupt some. A signal that is handled, in contrast to one that is
+    ignored, goes back to its default in a child. SIGHUP is handled by doing nothing: whoever ran the tests under nohup
+    wants them to outlive the terminal.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+
+
+def _keep_bytecode() -> None:
+    """Compile each module once, not in each of the processes that tests start, whatever this machine's habit is."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+_hear_signals()  # before anything starts a process
+_keep_bytecode()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -125,11 +147,15 @@ def bucket(client: Any) -> str:
     return name
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the first tests on Ceph the time to download it, on a machine that has not yet."""
-    if is_unpacked():
-        return
+    """Leave servers that pip does not bring to the full run; keep tests that share data in one worker."""
     for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "ceph" in getattr(item, "fixturenames", ()) or parameters.get("server") == "ceph":
+        given = getattr(getattr(item, "callspec", None), "params", {})
+        used = {*getattr(item, "fixturenames", ()), *(value for value in given.values() if isinstance(value, str))}
+        if used & _FULL:
+            item.add_marker(pytest.mark.full)
+        if "ceph" in used and not is_unpacked():
             item.add_marker(pytest.mark.timeout(_FIRST_CEPH_TIMEOUT))
+        if _UNIT not in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{given.get('server', '')}"))

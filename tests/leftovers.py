@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_BOUND = 20.0  # seconds
+_BOUND = 60.0  # seconds
 
 
 def processes(directory: Path) -> list[int]:

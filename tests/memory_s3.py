@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from streammerge.core.keys import MAX_KEY_BYTES, Listed, Location, Page
-from streammerge.core.plan import Copy
-from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, TakenError, UsageError
+from streammerge.dataset.objects import MAX_KEY_BYTES, Location, Page, S3Object
+from streammerge.errors import ChangedError, ObjectError, RunError, StreamMergeError, UsageError
+from streammerge.planning.outcomes import Made
+from streammerge.planning.plan import CopyTask
 
 Operation = Literal["list", "copy"]
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,7 +51,7 @@ class MemoryS3:
         self._tree = tree
         self._threshold = multipart_threshold
         self._part_size = part_size
-        self._listed: dict[tuple[str, str], Listed] = {}
+        self._listed: dict[tuple[str, str], S3Object] = {}
         self._clock = itertools.count()
 
     def put(self, bucket: str, key: str, stored: Stored, *, etag: str = "") -> None:
@@ -58,50 +59,63 @@ class MemoryS3:
         self.buckets[bucket][key] = stored
         modified = (_EPOCH + timedelta(seconds=next(self._clock))).isoformat()
         etag = etag or hashlib.md5(stored.body, usedforsecurity=False).hexdigest()
-        self._listed[bucket, key] = Listed(key, len(stored.body), etag, modified)
+        self._listed[bucket, key] = S3Object(key, len(stored.body), etag, modified)
 
-    async def probe(self, location: Location, *, delimiter: str = "") -> Page:
-        """The first page below a prefix, folders apart if there is a delimiter."""
+    async def probe(self, location: Location, *, delimiter: str = "", after: str = "") -> Page:
+        """The first page below a prefix, past a key, folders apart if there is a delimiter."""
         if location.bucket not in self.buckets:
             raise UsageError(f"cannot list {location}: NoSuchBucket. Check the name of the bucket")
-        page = await self.list_page(location)
         if not delimiter:
-            return page
-        skip = len(location.prefix)
-        folders = {
-            found.key[: found.key.index(delimiter, skip) + 1] for found in page.objects if delimiter in found.key[skip:]
-        }
-        loose = [found for found in page.objects if delimiter not in found.key[skip:]]
-        return Page(loose, sorted(folders), page.token)
+            return await self.list_page(location, after=after)
+        await self._begin("list", location.bucket)
+        loose, folders, skip = list[S3Object](), dict[str, None](), len(location.prefix)
+        for key in self._keys(location, after):
+            end = key.find(delimiter, skip) + 1
+            if end and key[:end] in folders:
+                continue
+            if len(loose) + len(folders) == self._page_size:
+                return Page(loose, list(folders), key)
+            if end:
+                folders[key[:end]] = None
+            else:
+                loose.append(self._listed[location.bucket, key])
+        return Page(loose, list(folders), None)
 
     async def list_page(self, location: Location, *, after: str = "", token: str | None = None) -> Page:
         """A page of the keys below a prefix."""
         await self._begin("list", location.bucket)
-        keys = sorted(
-            (key for key in self.buckets[location.bucket] if key.startswith(location.prefix)), key=self._order
-        )
-        after = after if token is None else token
-        rest = [key for key in keys if not after or self._order(key) > self._order(after)]
+        rest = self._keys(location, after if token is None else token)
         page = rest[: self._page_size]
         more = page[-1] if len(rest) > len(page) else None
         return Page([self._listed[location.bucket, key] for key in page], [], more)
 
-    async def copy(self, copy: Copy, source: Location, destination: Location) -> str:
-        """Copy one object, pinned to the ETag that was listed; returns the ETag of the copy."""
+    def _keys(self, location: Location, after: str) -> list[str]:
+        keys = sorted(
+            (key for key in self.buckets[location.bucket] if key.startswith(location.prefix)), key=self._order
+        )
+        return [key for key in keys if not after or self._order(key) > self._order(after)]
+
+    def relays(self, source: Location, destination: Location) -> bool:  # noqa: ARG002 - as S3Client has it
+        """Nothing is relayed."""
+        return False
+
+    async def copy(self, copy: CopyTask, source: Location, destination: Location) -> Made | S3Object:
+        """Copy one object, pinned to the ETag that was listed; returns what was made, or what is at the target."""
         if len(copy.target.encode()) > MAX_KEY_BYTES:
-            raise ObjectError(f"copy {copy.key!r}: its key is too long", code="KeyTooLongError")
+            raise ObjectError(f"copy {copy.object.key!r}: its key is too long", code="KeyTooLongError")
         await self._begin("copy", destination.bucket)
         self._check(copy, source)
-        etag = await self._in_parts(copy, source, destination) if copy.size > self._threshold else copy.etag
+        etag = (
+            await self._in_parts(copy, source, destination) if copy.object.size > self._threshold else copy.object.etag
+        )
         if copy.target in self.buckets[destination.bucket] and not copy.replaces:
-            found = self._listed[destination.bucket, copy.target]
-            raise TakenError(f"copy {copy.key!r}: its target is taken", found=found, code="TargetExists", status=412)
-        self.put(destination.bucket, copy.target, self.buckets[source.bucket][copy.key], etag=etag)
-        return etag
+            return self._listed[destination.bucket, copy.target]
+        self.put(destination.bucket, copy.target, self.buckets[source.bucket][copy.object.key], etag=etag)
+        return Made(etag)
 
-    async def _in_parts(self, copy: Copy, source: Location, destination: Location) -> str:
+    async def _in_parts(self, copy: CopyTask, source: Location, destination: Location) -> str:
         upload = destination.bucket, copy.target
-        parts = -(-copy.size // self._part_size)
+        parts = -(-copy.object.size // self._part_size)
         self.uploads.add(upload)
         try:
             for _ in range(parts):
@@ -109,7 +123,7 @@ class MemoryS3:
                 self._check(copy, source)
         finally:
             self.uploads.remove(upload)
-        return f"{copy.etag}-{parts}"
+        return f"{copy.object.etag}-{parts}"
 
     async def _begin(self, operation: Operation, bucket: str) -> None:
         self.requests[operation] += 1
@@ -119,11 +133,11 @@ class MemoryS3:
         if bucket not in self.buckets:
             raise RunError(f"{bucket}: NoSuchBucket. Check the name of the bucket")
 
-    def _check(self, copy: Copy, source: Location) -> None:
-        if copy.key not in self.buckets[source.bucket]:
-            raise ChangedError(f"copy {copy.key!r}: NoSuchKey", code="NoSuchKey", status=404)
-        if self._listed[source.bucket, copy.key].etag != copy.etag:
-            raise ChangedError(f"copy {copy.key!r}: PreconditionFailed", code="PreconditionFailed", status=412)
+    def _check(self, copy: CopyTask, source: Location) -> None:
+        if copy.object.key not in self.buckets[source.bucket]:
+            raise ChangedError(f"copy {copy.object.key!r}: NoSuchKey", code="NoSuchKey", status=404)
+        if self._listed[source.bucket, copy.object.key].etag != copy.object.etag:
+            raise ChangedError(f"copy {copy.object.key!r}: PreconditionFailed", code="PreconditionFailed", status=412)
 
     def _order(self, key: str) -> str:
         return key.replace("/", "\0") if self._tree else key

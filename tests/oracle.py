@@ -23,12 +23,16 @@ class Object(NamedTuple):
 
 
 class Source(NamedTuple):
-    """A source: `pattern`, if given, has groups `identity` and `name`; otherwise the first folder is the identity."""
+    """A source: `pattern`, if given, has groups `identity` and `name`; otherwise the first folder is the identity.
+
+    client: of its server, if that is another one than the destination's.
+    """
 
     name: str
     bucket: str
     prefix: str
     pattern: str = r"(?P<identity>[^/]+)/(?P<name>.+)"
+    client: Any = None
 
     @property
     def argument(self) -> str:
@@ -57,7 +61,7 @@ def oracle(
     originals: dict[tuple[str, str], list[Object]] = defaultdict(list)
     for source in sources:
         late = []
-        for found in walk(client, source.bucket, source.prefix):
+        for found in walk(source.client or client, source.bucket, source.prefix):
             match = re.fullmatch(source.pattern, found.key[len(source.prefix) :], re.DOTALL)
             if match is None or not found.size or not found.key.lower().endswith(_IMAGES):
                 continue
@@ -69,8 +73,10 @@ def oracle(
                 originals[identity, name].append(found)
         for identity, name, found in late:
             if all((found.size, found.etag) != (other.size, other.etag) for other in originals[identity, name]):
-                kept[identity][_free(name, source.name, kept[identity])] = found
+                given = _free(name, source.name, kept[identity])
+                kept[identity][given] = found
                 originals[identity, name].append(found)
+                originals[identity, given].append(found)
     return {
         f"{identity}/{name}": found
         for identity, images in kept.items()

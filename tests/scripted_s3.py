@@ -3,18 +3,25 @@
 import email.utils
 import hashlib
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from stub_s3 import Answer, Asked, refusal
 
 _EARLY, _NOW = "2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"
 _OPERATIONS = {
-    "GET": (("list-type", "list"), ("tagging", "tagging"), ("", "get")),
+    "GET": (
+        ("list-type", "list"),
+        ("uploads", "uploads"),
+        ("tagging", "tagging"),
+        ("attributes", "attributes"),
+        ("", "get"),
+    ),
     "HEAD": (("", "head"),),
-    "POST": (("uploads", "create"), ("uploadId", "complete")),
+    "POST": (("uploads", "create"), ("uploadId", "complete"), ("delete", "delete")),
     "DELETE": (("uploadId", "abort"),),
     "PUT": (("partNumber", "part"), ("", "copy")),
 }
@@ -42,7 +49,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, by what it asks for: list, tagging, get, head, create, complete, abort, part or copy."""
+    """A request.
+
+    operation: list, uploads, tagging, attributes, get, head, create, complete, abort, part or copy.
+    """
 
     operation: str
     key: str
@@ -67,6 +77,7 @@ class ScriptedS3:
         self.script = script
         self.asked: list[Request] = []
         self.uploads: dict[str, dict[int, str]] = {}  # parts by number, of each upload that is open
+        self.begun: dict[str, tuple[str, float]] = {}  # the key of each upload, and when it was begun
         self._begun = 0
 
     def count(self, operation: str) -> int:
@@ -122,6 +133,9 @@ class ScriptedS3:
     def _tagging(self, _: Request) -> Answer:
         return Answer(200, "<Tagging><TagSet></TagSet></Tagging>")
 
+    def _attributes(self, _: Request) -> Answer:
+        return refusal(501, "NotImplemented")
+
     def _copy(self, request: Request) -> Answer:
         source = self.objects.get(unquote(request.headers["x-amz-copy-source"]).partition("/")[2])
         if source is None:
@@ -133,10 +147,19 @@ class ScriptedS3:
         self.objects[request.key] = Kept(source.etag, source.size, _NOW)
         return Answer(200, f"<CopyObjectResult><ETag>&quot;{source.etag}&quot;</ETag></CopyObjectResult>")
 
-    def _create(self, _: Request) -> Answer:
+    def _uploads(self, request: Request) -> Answer:
+        found = [
+            f"<Upload><Key>{key}</Key><UploadId>{upload}</UploadId>"
+            f"<Initiated>{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}</Initiated></Upload>"
+            for upload, (key, at) in self.begun.items()
+            if upload in self.uploads and key.startswith(request.query["prefix"])
+        ]
+        return Answer(200, f"<ListMultipartUploadsResult>{''.join(found)}</ListMultipartUploadsResult>")
+
+    def _create(self, request: Request) -> Answer:
         self._begun += 1
         upload = f"upload-{self._begun}"
-        self.uploads[upload] = {}
+        self.uploads[upload], self.begun[upload] = {}, (request.key, time.time())
         body = f"<InitiateMultipartUploadResult><UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
         return Answer(200, body)
 
@@ -157,6 +180,9 @@ class ScriptedS3:
         self.objects[request.key] = Kept(etag, modified=_NOW)
         body = f"<CompleteMultipartUploadResult><ETag>&quot;{etag}&quot;</ETag></CompleteMultipartUploadResult>"
         return Answer(200, body)
+
+    def _delete(self, _: Request) -> Answer:
+        return Answer(200, "<DeleteResult/>")
 
     def _abort(self, request: Request) -> Answer:
         if self.uploads.pop(request.query["uploadId"], None) is None:

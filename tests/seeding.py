@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from servers import Server
-from streammerge.s3.signing import Credentials, encode_path, sign
+from streammerge.s3.sigv4 import Credentials, encode_path, sign
 
 _AT_ONCE = 48
 
@@ -46,13 +46,22 @@ def put_all(client: Any, bucket: str, bodies: Mapping[str, bytes], **described: 
         list(pool.map(put, bodies))
 
 
-def put_in_parts(client: Any, bucket: str, key: str, body: bytes) -> None:
-    """Store an object whose ETag is no MD5."""
+def put_in_parts(client: Any, bucket: str, key: str, *bodies: bytes, checksum: str = "") -> None:
+    """Store an object whose ETag is no MD5.
+
+    checksum: how one of the content is stored, by algorithm and type, such as `CRC32 FULL_OBJECT`; empty for none.
+    """
     where = {"Bucket": bucket, "Key": key}
-    upload = client.create_multipart_upload(**where)["UploadId"]
-    part = client.upload_part(**where, UploadId=upload, PartNumber=1, Body=body)
-    parts = [{"ETag": part["ETag"], "PartNumber": 1}]
-    client.complete_multipart_upload(**where, UploadId=upload, MultipartUpload={"Parts": parts})
+    algorithm, _, kind = checksum.partition(" ")
+    summed = {"ChecksumAlgorithm": algorithm} if algorithm else {}
+    created = client.create_multipart_upload(**where, **summed, **({"ChecksumType": kind} if kind else {}))
+    where["UploadId"] = created["UploadId"]
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        part = client.upload_part(**where, **summed, PartNumber=number, Body=body)
+        sums = {name: part[name] for name in (f"Checksum{algorithm}",) if name in part}
+        parts.append({"ETag": part["ETag"], "PartNumber": number, **sums})
+    client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts})
 
 
 def multiply(server: Server, bucket: str, origin: str, keys: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """A server that answers what a test says, for answers that no real server here can be made to give."""
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -52,15 +53,19 @@ def folders(*prefixes: str) -> Answer:
 
 
 @contextlib.contextmanager
-def stub_s3(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
-    """Run the stub on a free port of loopback."""
+def stub_s3(answer: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Run the stub on a free port of loopback; with `tls` it is spoken to by HTTPS."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or a body waits 40 ms for the acknowledgement of its head
 
         def handle(self) -> None:
-            with contextlib.suppress(ConnectionError):  # whoever asked has gone away
+            with contextlib.suppress(ConnectionError, ssl.SSLError):  # whoever asked has gone away
                 super().handle()
+
+        def handle_expect_100(self) -> bool:
+            return True  # as some servers and proxies do not send `100 Continue`
 
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -79,10 +84,12 @@ def stub_s3(answer: Callable[[Asked], Answer]) -> Iterator[Server]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        if tls is not None:
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield Server(f"http://127.0.0.1:{http.server_address[1]}", *_KEYS)
+            yield Server(f"{'https' if tls else 'http'}://127.0.0.1:{http.server_address[1]}", *_KEYS)
         finally:
             http.shutdown()
             thread.join()

@@ -16,10 +16,13 @@ from itertools import accumulate
 
 from loopback.wire import Record
 
-SHAPES = ("folder", "flat", "hex", "skewed", "longprefix")
+SHAPES = ("folder", "flat", "hex", "skewed", "longprefix", "giant")
 VARIANTS = 4096
+_ALL_VARIANTS = 64 << 20  # bytes of all of them: their MD5s take time to compute
 MODIFIED = 1_735_689_600.0  # 2025-01-01: every generated object is of this moment
 _LONG = b"subject-seen-by-the-door-camera-of-the-north-building-in-2024-"
+_LONGER = (_LONG * 4)[:200]
+_GIANT = 3 / 7  # of all other images: so the one in the middle of the giant shape has 30 % of all
 _GROUPS = (b"a.0", b"d.0", b"m.0", b"m.1", b"z.0")  # of the skewed shape: nine in ten identities start with m.0
 _SHARES = (0.01, 0.04, 0.94, 0.99, 1.0)
 
@@ -79,7 +82,8 @@ class Names:
             "hex": (self._hex, lambda name: int(name, 16) // self._step),
             "skewed": (self._skewed, lambda name: int(name[3:])),
             "longprefix": (lambda number: b"%b%07d" % (_LONG, number), lambda name: int(name[-7:])),
-            "flat": (lambda number: b"%07d" % number, int),
+            "giant": (lambda number: b"%b%07d" % (_LONGER, number), lambda name: int(name[-7:])),
+            "flat": (lambda number: b"id%07d" % number, lambda name: int(name[2:])),
             "folder": (lambda number: b"id%07d" % number, lambda name: int(name[2:])),
         }
         self.name, self.number = forms[rules.shape]
@@ -103,9 +107,12 @@ class Dataset:
         self._names = Names(rules)
         self._counts = self._offsets = array("Q")
         most = rules.images
-        if rules.shape == "skewed":
+        if rules.shape in ("skewed", "giant"):
             numbers = range(rules.first, rules.first + rules.identities)
-            self._counts = array("Q", (_long_tail(rules.images, number) for number in numbers))
+            count = _long_tail if rules.shape == "skewed" else lambda scale, _: scale
+            self._counts = array("Q", (count(rules.images, number) for number in numbers))
+            if rules.shape == "giant":
+                self._counts[rules.identities // 2] = int(_GIANT * rules.images * rules.identities)
             self._offsets = array("Q", accumulate(self._counts, initial=0))
             most = max(self._counts)
         self._width = max(2, len(str(most - 1)))
@@ -118,7 +125,7 @@ class Dataset:
         )
         self._records = [
             Record.of(partial(_pattern, seed, rules.size), modified=MODIFIED, content_type=b"image/jpeg")
-            for seed in range(VARIANTS)
+            for seed in range(max(64, min(VARIANTS, _ALL_VARIANTS // max(1, rules.size))))
         ]
         self._entries = [record.entry for record in self._records]
         self.length = self._offsets[-1] if self._offsets else rules.identities * rules.images
@@ -136,7 +143,7 @@ class Dataset:
         return self.prefix + self._names.name(identity) + self._endings[image]
 
     def _variant(self, identity: int, image: int) -> int:
-        return (identity * 31 + image + self._rules.salt * 7919) % VARIANTS
+        return (identity * 31 + image + self._rules.salt * 7919) % len(self._records)
 
     def _images(self, identity: int) -> int:
         return self._counts[identity - self._rules.first] if self._counts else self._rules.images
@@ -188,7 +195,7 @@ class Dataset:
             head = b"<Contents><Key>" + self.prefix + self._names.name(identity)
             variant = self._variant(identity, 0)
             for image in images:
-                yield head + endings[image] + entries[(variant + image) % VARIANTS]
+                yield head + endings[image] + entries[(variant + image) % len(entries)]
             left -= len(images)
             identity, image = identity + 1, 0
 

@@ -29,7 +29,7 @@ class StandIn:
     certificate: Path | None = None
 
     def control(self, **rules: Any) -> None:
-        """Change its rules: latency_ms, jitter, limit, fault, forget, reset_stats."""
+        """Change its rules: latency_ms, jitter, limit, burst, refuse_late, fault, forget, reset_stats."""
         self._call("control", json.dumps(rules).encode())
 
     def statistics(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the stand-in does to traffic: how long an answer takes, how many requests pass, which of them go wrong."""
 
+import math
 import random
 import resource
 import time
@@ -26,14 +27,15 @@ assert NAMESPACE not in ANSWERS["body"]
 
 @dataclass(slots=True)
 class Limit:
-    """A token bucket: `rate` requests a second, a tenth of a second's worth at once."""
+    """A token bucket: `rate` requests a second; full, it holds `burst` seconds of them."""
 
     rate: float
-    tokens: float = 0.0
+    burst: float = 0.1
+    tokens: float = math.inf  # full to begin with
     at: float = field(default_factory=time.monotonic)
 
     def take(self, now: float) -> bool:
-        self.tokens = min(max(1.0, self.rate / 10), self.tokens + (now - self.at) * self.rate)
+        self.tokens = min(max(1.0, self.rate * self.burst), self.tokens + (now - self.at) * self.rate)
         self.at = now
         if self.tokens < 1:
             return False
@@ -46,7 +48,9 @@ class Traffic:
 
     def __init__(self) -> None:
         self._latency: dict[str, float] = {}
-        self._jitter = 0.0
+        self._jitter = 0.0  # sigma of the logarithm of latencies
+        self._burst = 0.1
+        self.refuses_late = False  # after the latency, not at once
         self._limits: dict[str, Limit] = {}
         self._faults: dict[str, dict[str, float]] = {}
         self._random = random.Random(1)
@@ -65,18 +69,23 @@ class Traffic:
         self.connected_in_all = 0
 
     def configure(self, rules: dict[str, Any]) -> None:
-        """Take new rules: `latency_ms`, `limit` (0: none) and `fault` by kind of request, `jitter` as a fraction."""
+        """Take new rules: `latency_ms`, `limit` (0: none) and `fault` by kind; `jitter`, `burst`, `refuse_late`.
+
+        A limit that is given begins with a full bucket; the burst is that of limits given from now on.
+        """
+        self._jitter = float(rules.get("jitter", self._jitter))
+        self._burst = float(rules.get("burst", self._burst))
+        self.refuses_late = bool(rules.get("refuse_late", self.refuses_late))
         for kind, milliseconds in rules.get("latency_ms", {}).items():
             self._latency[_known(kind)] = float(milliseconds) / 1000
         for kind, rate in rules.get("limit", {}).items():
             self._limits.pop(_known(kind), None)
             if rate:
-                self._limits[kind] = Limit(float(rate))
+                self._limits[kind] = Limit(float(rate), self._burst)
         for kind, shares in rules.get("fault", {}).items():
             if set(shares) - set(FAULTS):
                 raise ValueError(f"a fault is one of {', '.join(FAULTS)}, not {shares}")
             self._faults[_known(kind)] = {fault: float(share) for fault, share in shares.items() if share}
-        self._jitter = float(rules.get("jitter", self._jitter))
 
     def admit(self, kind: str) -> str:
         """Count a request; the fault that meets it, `503` for one over the limit, or nothing."""
@@ -98,7 +107,7 @@ class Traffic:
 
     def delay(self, kind: str) -> float:
         seconds = self._latency.get(kind, 0.0)
-        return seconds * (1 + self._jitter * (2 * self._random.random() - 1)) if seconds else 0.0
+        return seconds * self._random.lognormvariate(0, self._jitter) if seconds and self._jitter else seconds
 
     def copied(self) -> None:
         passed = time.monotonic() - self._start

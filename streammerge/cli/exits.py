@@ -1,14 +1,14 @@
-"""Exit codes, and how a run in the event loop ends on a signal.
+"""Exit codes, and how signals end a run in the event loop.
 
-Strategy: while a run goes on, SIGINT and SIGTERM only cancel its task, so that neither can fall between two lines of
-somebody's clean-up; a cancelled run finishes what it has begun, within bounds. A second signal cancels again, for who
-will not wait; a third does what it does to any other program. Once a signal has come, the run counts as interrupted,
-whatever it ended with.
+Strategy: while a run goes on, SIGINT, SIGTERM and SIGHUP only cancel its task, so that none can fall between two lines
+of somebody's clean-up; a cancelled run finishes what it has begun, within bounds. A second signal cancels again, for
+who will not wait; a third does what it does to any other program. SIGHUP comes from a terminal that is gone, often
+twice: after the first, the others are ignored, until the process ends. Once a signal has come, the run counts as
+interrupted, whatever it ended with. A signal that was ignored when the program was started, as under `nohup` or in the
+background of some shells, stays ignored.
 """
 
 import asyncio
-import gc
-import resource
 import signal
 from collections.abc import Coroutine
 from types import FrameType, TracebackType
@@ -18,39 +18,54 @@ import click
 import uvloop
 
 from streammerge.errors import IncompleteError, StreamMergeError, UsageError
+from streammerge.garbage_collection import tuned_process
 
-DONE, FAILED, BAD_USAGE, INCOMPLETE, DIFFERENT, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 4, 130, 143
+DONE, FAILED, BAD_USAGE, INCOMPLETE, DIFFERENT = 0, 1, 2, 3, 4
+HUNG_UP, INTERRUPTED, TERMINATED = (128 + number for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM))
+MEANINGS = {
+    DONE: "done",
+    FAILED: "failed",
+    BAD_USAGE: "bad usage or input; nothing was written",
+    INCOMPLETE: "incomplete; run the same command again to resume",
+    DIFFERENT: "verification found differences",
+    HUNG_UP: "hung up (SIGHUP)",
+    INTERRUPTED: "interrupted (SIGINT, Ctrl-C)",
+    TERMINATED: "terminated (SIGTERM)",
+}
+CUT_SHORT = "stopped early, as by expired credentials; run the same command again"
+STOPPED = (HUNG_UP, INTERRUPTED, TERMINATED)
 T = TypeVar("T")
 
 
 class TerminatedError(BaseException):
-    """SIGTERM has stopped the run."""
+    """SIGTERM or SIGHUP has stopped the run."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.code = 128 + number
 
 
 STOPPING = (StreamMergeError, KeyboardInterrupt, click.Abort, TerminatedError)  # whatever stops a run but a bug
 
 
 def ending(error: BaseException) -> tuple[str, int]:
-    """What to say of one of STOPPING, and the exit code that it stands for."""
+    """The message for one of STOPPING, and its exit code."""
     if not isinstance(error, StreamMergeError):
-        code = TERMINATED if isinstance(error, TerminatedError) else INTERRUPTED
-        return "interrupted. What was done stays; run the same command again to go on", code
+        code = error.code if isinstance(error, TerminatedError) else INTERRUPTED
+        return "interrupted. What was done is kept; run the same command again to resume", code
     if isinstance(error, UsageError):
         return str(error), BAD_USAGE
     return str(error), INCOMPLETE if isinstance(error, IncompleteError) else FAILED
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on uvloop. Raises KeyboardInterrupt on SIGINT, TerminatedError on SIGTERM."""
-    _raise_file_limit()
-    gc.freeze()  # what is loaded by now stays; the collector need not look at it again and again
-    gc.set_threshold(50_000, 50, 100)
-    with _Signals() as signals:
+    """Run to the end on uvloop. Raises KeyboardInterrupt on SIGINT, TerminatedError on SIGTERM and SIGHUP."""
+    with tuned_process(), _Signals() as signals:
         return uvloop.run(signals.cancelling(coroutine))
 
 
 class _Signals:
-    """Catches SIGINT and SIGTERM while the block lasts, and raises at its end what the first of them stands for."""
+    """Catches signals while the block lasts, and raises at its end what the first of them stands for."""
 
     def __init__(self) -> None:
         self._received: list[int] = []
@@ -58,8 +73,8 @@ class _Signals:
         self._task: asyncio.Future[Any] | None = None
 
     def __enter__(self) -> Self:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as in the background of some shells
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._receive)
         return self
 
@@ -71,6 +86,11 @@ class _Signals:
         return await task
 
     def _receive(self, number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+            self._before.pop(number, None)
+            if number in self._received:
+                return
         self._received.append(number)
         if len(self._received) > 1:
             self._restore()
@@ -86,12 +106,5 @@ class _Signals:
     ) -> None:
         self._restore()
         if self._received:
-            raise (TerminatedError if self._received[0] == signal.SIGTERM else KeyboardInterrupt) from error
-
-
-def _raise_file_limit() -> None:
-    """Every copy in flight holds a socket, and the usual soft limit of 1,024 files is less than the window may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            first = self._received[0]
+            raise (KeyboardInterrupt if first == signal.SIGINT else TerminatedError(first)) from error

@@ -1,43 +1,57 @@
-"""Showing a result: on stdout, where nothing else goes, and as a page; on stderr what went wrong."""
+"""Shows a result on stdout, where nothing else goes, and as a page; errors go to stderr."""
 
 import contextlib
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from streammerge.cli.exits import FAILED, ending
 from streammerge.cli.files import write_page
-from streammerge.colours import coloured
 from streammerge.errors import RunError
+from streammerge.report.description import Description, Section
+from streammerge.report.terminal import has_colours, labelled, width_of
+from streammerge.report.text import render_text
+
+_log = logging.getLogger(__name__)
 
 
-def say(report: Any, render: Callable[[Any], str], given: dict[str, Any], code: int) -> int:
+def say(report: Any, given: dict[str, Any], code: int, *more: Section) -> int:
     """Show the report of a run that came to its end, and write its page if a file is named for it.
 
-    The page comes first, since whoever reads stdout may go away. Returns `code`; where the run did well and its page
-    cannot be written, FAILED.
+    more: sections for the text only. The page is written first, since the reader of stdout may go away.
+    Returns `code`; where the run did well and its page cannot be written, FAILED.
     """
     failure: dict[str, Any] = {}
+    description = report.describe()
     try:
-        write_page(given.get("html"), report)  # pull has no page
+        write_page(given.get("html"), description)
     except RunError as error:
         code = code or FAILED
         failure = {"error": str(error), "exit_code": code}
-        tell(f"streammerge: {error}")
-    show(json.dumps({**report.to_json(), **failure}) if given["as_json"] else render(report))
+        tell_error(str(error))
+    if given["as_json"]:
+        show(json.dumps({**report.to_json(), **failure}))
+    else:
+        show_report(replace(description, sections=[*description.sections, *more]))
     return code
+
+
+def show_report(description: Description) -> None:
+    """Print a report as text, as stdout can show it; raises as `show` does."""
+    show(render_text(description, width=width_of(sys.stdout), colour=has_colours(sys.stdout)))
 
 
 def say_stopped(report: Any, so_far: str, error: BaseException, given: dict[str, Any]) -> int:
     """Say what stopped a run and how far it came, as text, as JSON and as a page; returns the exit code."""
     message, code = ending(error)
-    tell(f"streammerge: {message}\n{so_far}")
+    tell_error(f"{message}\n{so_far}")
     try:
-        write_page(given.get("html"), report)
+        write_page(given.get("html"), report.describe())
     except RunError as unwritten:
-        tell(f"streammerge: {unwritten}")  # what stopped the run matters more
+        tell_error(str(unwritten))  # what stopped the run matters more
     if given["as_json"]:
         show_error(message, code, report.to_json())
     return code
@@ -46,16 +60,15 @@ def say_stopped(report: Any, so_far: str, error: BaseException, given: dict[str,
 def show(text: str) -> None:
     """Print a report, as text or as JSON.
 
-    Raises RunError where stdout takes no more, and BrokenPipeError where nobody reads it, which ends click quietly.
+    A reader that has gone, such as `head`, changes nothing. Raises RunError if stdout cannot be written otherwise.
     """
     try:
-        print(coloured(text, sys.stdout))
+        print(text)
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise RunError(f"cannot write the report to stdout: {error.strerror}. What was done stays") from error
+        if not isinstance(error, BrokenPipeError):
+            raise RunError(f"cannot write the report to stdout: {error.strerror}. What was done is kept") from error
 
 
 def show_error(message: str, code: int, so_far: dict[str, Any] | None = None) -> None:
@@ -64,7 +77,8 @@ def show_error(message: str, code: int, so_far: dict[str, Any] | None = None) ->
         show(json.dumps({**(so_far or {}), "error": message, "exit_code": code}))
 
 
-def tell(text: str) -> None:
-    """Print on stderr what went wrong; if nobody reads that any more, the exit code has to say it."""
+def tell_error(message: str) -> None:
+    """Print an error on stderr; if its reader is gone, the exit code has to suffice."""
+    _log.error("streammerge: %s", message)
     with contextlib.suppress(OSError):
-        print(coloured(text, sys.stderr), file=sys.stderr)
+        print(labelled("streammerge", "error", message, sys.stderr), file=sys.stderr)

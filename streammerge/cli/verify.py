@@ -1,45 +1,57 @@
-"""The verb `verify` as a command."""
+"""The command `verify`."""
 
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 import streammerge
-from streammerge.cli.exits import DIFFERENT, DONE, run
-from streammerge.cli.files import check_writable
-from streammerge.cli.options import job_of, journal_of, options_of, progress_of, with_job, with_page
+from streammerge.cli.arguments import cluster_of, job_of, journal_of, options_of, progress_of
+from streammerge.cli.command import Command
+from streammerge.cli.exits import BAD_USAGE, CUT_SHORT, DIFFERENT, DONE, FAILED, INCOMPLETE, STOPPED, run
+from streammerge.cli.files import check_files
+from streammerge.cli.setting_option import number_or_all, option
+from streammerge.cli.shared_options import ARGUMENTS, with_cluster, with_job, with_journal, with_pictures, with_s3
 from streammerge.cli.showing import say
-from streammerge.cli.verbs import Verb
-from streammerge.core.verification_text import render_verification
 
 
-def _read_deep(_: click.Context, __: click.Parameter, value: str) -> int | Literal["all"]:
-    if value == "all":
-        return "all"
-    if value.isascii() and value.isdigit():
-        return int(value)
-    raise click.BadParameter(f"{value!r} is neither a number of images nor 'all'")
-
-
-@click.command(cls=Verb)
-@with_job
-@with_page
-@click.option(
-    "--deep", metavar="N|all", default="0", callback=_read_deep,
-    help="Compare the bytes of so many images, or of all, that ETags cannot decide about (multipart, KMS).",
-)  # fmt: skip
+@click.command(
+    cls=Command,
+    example=f"streammerge verify {ARGUMENTS}",
+    codes=(FAILED, BAD_USAGE, DIFFERENT, *STOPPED),
+    meanings={DONE: "the destination is exactly what the plan wants", INCOMPLETE: CUT_SHORT},
+)
+@with_job("verify")
+@option(
+    "--deep",
+    metavar="N|all",
+    callback=number_or_all,
+    help="Compare the bytes of N images, or of all, that neither ETags nor stored checksums decide about.",
+)
+@with_journal("The journal to read")
+@with_pictures
+@with_cluster
+@with_s3("verify")
 def verify(**given: Any) -> int:
-    """Prove the destination against the sources; copies nothing.
+    """Verify that the destination matches the sources; copies nothing.
 
-    Lists and decides like merge, with the same arguments, and says what is missing, different or extra at the
-    destination, and what proves the rest.
-
-    Exit codes: 0 it is exactly what the plan wants, 4 it is not, 1 failed, 2 bad usage or input, 130 / 143 interrupted.
+    Lists and decides as merge does, with the same arguments, and reports what is missing, different or unplanned at
+    the destination, and what proves that the rest is right. Where ETags prove nothing (multipart, KMS), it compares the
+    checksums that S3 stores, by a HEAD request or two per image. Options that only affect copies are accepted, have no
+    effect, and are not listed here.
     """
     job, options = job_of(given), options_of(given)
-    check_writable(given["html"], given["sources"])
+    journal = journal_of(given, job, options, only_read=True)
+    check_files({**given, "identity_map": job.identity_map}, journal)
     with progress_of(given, copying=False) as progress:
         found = run(
-            streammerge.verify(job, options, progress=progress, journal=journal_of(given, job), deep=given["deep"])
+            streammerge.verify(
+                job,
+                options,
+                progress=progress,
+                journal=journal,
+                deep=given["deep"],
+                thumbnails=given["thumbnails"],
+                cluster=cluster_of(given),
+            )
         )
-    return say(found, render_verification, given, DONE if found.exact else DIFFERENT)
+    return say(found, given, DONE if found.exact else DIFFERENT)

@@ -1,8 +1,8 @@
-"""Two small data sets of valid images, with the faults that real ones have.
+"""Two small data sets of valid images, with the usual faults of real ones.
 
-`photos` has a folder for each identity; `faces_only` is flat, one `<identity>_face.png` each. Between them lie an
-overlap, a duplicate, a collision, identities with one image in each and with one in all, nested folders, and files
-that are no images; at the destination, RecordIO files of an earlier training run.
+`photos` has one folder per identity; `faces_only` is flat, with one `<identity>_face.png` each. Between them there are
+an overlap, a duplicate, a collision, identities with one image in each set and with one in total, nested folders, and
+files that are not images; the destination holds RecordIO files of an earlier training run.
 """
 
 import io
@@ -19,15 +19,18 @@ _SIZE = 48  # pixels
 
 def objects() -> Iterator[tuple[str, bytes]]:
     """Every key with its content."""
-    for number in range(1, 25):  # 24 people in folders; the first 6 have one photo, the others two or three
+    for number in range(1, 25):  # 24 people with a folder each; the first 6 have one photo, the others two or three
         person = f"person-{number:03}"
-        for shot in range(1 if number <= 6 else 2 + number % 2):  # noqa: PLR2004 - see above
-            folder = f"{person}/outdoor" if shot == 2 else person  # noqa: PLR2004 - the third lies deeper
+        for shot in range(1 if number <= 6 else 2 + number % 2):  # noqa: PLR2004 - as in the comment above
+            folder = f"{person}/outdoor" if shot == 2 else person  # noqa: PLR2004 - the third is in a nested folder
             yield f"{PHOTOS}{folder}/photo-{shot + 1}.jpg", picture(number, shot, "JPEG")
     for number in range(4, 37):  # 33 faces: 4 to 24 are people of the first set, 25 to 36 are new
         yield f"{FACES}person-{number:03}_face.png", picture(number, 0, "PNG")
     yield f"{PHOTOS}person-010/person-010_face.png", picture(10, 0, "PNG")  # the same image: a duplicate
-    yield f"{PHOTOS}person-011/person-011_face.png", picture(11, 9, "PNG")  # another one of that name: a collision
+    yield (
+        f"{PHOTOS}person-011/person-011_face.png",
+        picture(11, 9, "PNG"),
+    )  # a different image of the same name: a collision
     yield f"{PHOTOS}person-012/broken.jpg", b""
     yield f"{PHOTOS}README.txt", b"Taken in spring.\n"
     yield f"{FACES}.DS_Store", b"\0"

@@ -1,1 +1,1 @@
-"""The only place that knows AWS: connecting, signing, listing, copying, and what its errors mean."""
+"""Everything about AWS: connections, signatures, listing, copying, error codes."""

@@ -1,42 +1,32 @@
-"""How each bucket is reached: host, path, region, credentials, all as botocore would have it.
+"""An open connection to S3: botocore's client for the rare calls, our own signed requests for the hot ones."""
 
-Strategy: botocore knows every rule of endpoints, addressing styles, regions and credentials, so we let it make one
-real call per bucket, a first LIST, and watch what it sends. The URL, the region and the service that it signed for
-are the bucket's `Address`; from then on we sign and send the hot calls ourselves. That first call is also where bad
-input shows: no bucket, no access, wrong region, no credentials, nobody answering.
-"""
-
-import asyncio
 import logging
-import re
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import aioboto3
-import aiohttp
-import botocore.exceptions
-from aiobotocore.config import AioConfig
-from aiobotocore.session import AioSession
 from botocore.httpsession import get_cert_path
-from botocore.parsers import ResponseParserError
-from botocore.utils import get_environ_proxies
 from yarl import URL
 
-from streammerge.core.keys import Listed, Location, Page, printable
-from streammerge.errors import IncompleteError, RunError, TransientError, UsageError
-from streammerge.s3.failures import from_client_error
-from streammerge.s3.options import Options, is_amazon
-from streammerge.s3.sessions import BoundedSession
-from streammerge.s3.signing import Credentials, sign
-from streammerge.s3.wire import Wire
+from streammerge.dataset.connection import NOT_IN_URL
+from streammerge.errors import ObjectError, UsageError
+from streammerge.s3.clock import ServerClock
+from streammerge.s3.credentials import ENVIRONMENT, Renewed, explain, load, open_session, suspects
+from streammerge.s3.etags import ETags
+from streammerge.s3.http import HttpPool
+from streammerge.s3.listing_order import is_amazon
+from streammerge.s3.options import Options
+from streammerge.s3.sdk import config, sign_for_any_region, wait_untimed
+from streammerge.s3.sigv4 import EMPTY_SHA256, UNSIGNED, Credentials, sign
+from streammerge.transfer.deadline import Deadline
+from streammerge.transfer.turns import Turns
 
 _log = logging.getLogger(__name__)
 # Kinds of request as they are priced; what is not here is rare
@@ -52,26 +42,10 @@ _KINDS = {
     "DeleteObject": "delete",
     "DeleteObjects": "delete",
 }
-_NETWORK = (
-    botocore.exceptions.HTTPClientError,
-    botocore.exceptions.ConnectionError,
-    aiohttp.ClientError,
-    TimeoutError,
-    OSError,
-)
-_BOTOCORE = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
-# What comes of an answer that is none of S3's: botocore trusts a server
-_CONFUSED = (ResponseParserError, AttributeError, LookupError, TypeError, ValueError)
-_NOT_IN_URL = (
-    "the endpoint's URL (--endpoint-url or AWS_ENDPOINT_URL) holds a user name or password, which S3 does "
-    "not take: leave it out. Keys come from the environment, a profile or a role"
-)
-_ENDPOINT = "An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL: say http://HOST:PORT, or https://HOST"
-_NO_TLS = "WRONG_VERSION_NUMBER"  # OpenSSL's word for an answer that is no TLS, such as one in plain HTTP
-_RENEW = "Renew them and run the same command again"
-_SLOWEST = 10_000_000  # bytes a second of a server-side copy that is not given up
-_sent: ContextVar[Any] = ContextVar("_sent")  # the request that botocore sent last in this task
-_SCOPE = re.compile(r"Credential=[^/]+(?:/[^/]+)*?/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_ENDPOINT = "An endpoint (--endpoint-url or AWS_ENDPOINT_URL) is a URL such as http://HOST:PORT or https://HOST"
+_OVERWRITTEN = "what somebody else writes to the destination during this run may be overwritten"
+_SLOWEST = 10_000_000  # bytes per second of a server-side copy that is not given up
+ANY_REGION = "*"  # of a multi-Region access point
 T = TypeVar("T")
 
 
@@ -85,232 +59,184 @@ class Address:
     region: str
     service: str
     proxy: str | None = None  # URL of the proxy that the environment names for it
-
-    @property
-    def promises_order(self) -> bool:
-        """Whether its listings are in UTF-8 byte order by contract: Amazon's general-purpose buckets.
-
-        https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
-        """
-        return self.service == "s3" and is_amazon(self.host.partition(":")[0])
+    ordered: bool | None = None  # whether it lists in UTF-8 byte order; None where that is not known
 
 
-@lru_cache(maxsize=2)
-def _format_time(seconds: int) -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+class Shared:
+    """What all connections of a run have in common.
+
+    requests: sent so far, by kind. turns: of all requests.
+    deadline: by when a run that is being stopped has cleaned up.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.requests = Counter[str]()
+        self.turns = Turns(options.max_rate) if options.max_rate else None
+        self.deadline = Deadline()
 
 
 @dataclass(slots=True)
-class Connection:
-    """An open connection: botocore's client for the rare calls, the wire for the hot ones."""
+class OpenConnection:
+    """An open connection: botocore's client for the rare calls, the HTTP pool for the hot ones."""
 
     options: Options
     client: Any
-    wire: Wire
+    pool: HttpPool
+    renewed: Renewed
+    shared: Shared
+    clock: ServerClock = field(default_factory=ServerClock)
+    etags: ETags = field(default_factory=ETags)
     addresses: dict[str, Address] = field(default_factory=dict)
-    requests: Counter[str] = field(default_factory=Counter)  # sent so far, by kind
     unconditional: set[str] = field(default_factory=set)  # operations on which the server does not know If-None-Match
-    clock_offset: float = 0.0  # seconds that the server is ahead of us
-    _provider: Any = None
+    read_whole: set[str] = field(default_factory=set)  # buckets with objects that cannot be passed on
+    copy_headers: Mapping[str, str] = field(init=False)  # of CopyObject, by the options
     _credentials: Credentials | None = None
     _read_at: float = 0.0
 
-    async def credentials(self) -> Credentials:
-        """The credentials of this moment; botocore renews them before they expire."""
-        now = time.monotonic()
-        if self._credentials is None or now - self._read_at > 1:  # asking botocore is cheap, not free
-            try:
-                frozen = await self._provider.get_frozen_credentials()
-            except (*_NETWORK, *_BOTOCORE, RuntimeError) as error:
-                raise IncompleteError(f"cannot renew the credentials: {error}. {_RENEW}") from error
-            self._credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-            self._read_at = now
-        return self._credentials
+    def __post_init__(self) -> None:
+        self.copy_headers = self.options.copy_headers
+
+    @property
+    def requests(self) -> Counter[str]:
+        """Sent so far, by kind, over all connections of the run."""
+        return self.shared.requests
+
+    @property
+    def deadline(self) -> Deadline:
+        """By when a run that is being stopped has cleaned up."""
+        return self.shared.deadline
+
+    @property
+    def server(self) -> str:
+        """What tells its server from others: scheme and host, but Amazon is one server."""
+        endpoint = urlsplit(self.client.meta.endpoint_url)
+        return "Amazon S3" if is_amazon(endpoint.hostname or "") else f"{endpoint.scheme}://{endpoint.netloc}"
 
     async def sign(
-        self, method: str, address: Address, path: str, query: str, headers: dict[str, str], *, kind: str
+        self,
+        method: str,
+        address: Address,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        *,
+        kind: str,
+        has_body: bool = False,
     ) -> None:
-        """Sign the headers of a request that is sent next, `host` included, and count it.
+        """Wait for the turn of a request, sign its headers, `host` included, and count it; it is sent next.
 
+        has_body: it has one, which goes unsigned.
         Raises IncompleteError where the credentials cannot be renewed.
         """
+        if self.shared.turns is not None:
+            await self.shared.turns.wait()
+        now = time.monotonic()
+        if self._credentials is None or now - self._read_at > 1:  # asking botocore is cheap, not free
+            self._credentials, self._read_at = await self.renewed.now(), now
         headers["host"] = address.host
+        self.requests[kind] += 1
+        if address.region == ANY_REGION:
+            url = f"{address.root}{path}?{query}".rstrip("?")
+            sign_for_any_region(method, url, headers, self._credentials, has_body=has_body)
+            return
         sign(
             method,
             path,
             query,
             headers,
-            await self.credentials(),
+            self._credentials,
             region=address.region,
             service=address.service,
-            timestamp=self.timestamp(),
+            timestamp=self.clock.timestamp(),
+            payload=UNSIGNED if has_body else EMPTY_SHA256,
         )
-        self.requests[kind] += 1
 
-    def without_condition(self, operation: str) -> None:
-        """Note that the server does not know If-None-Match on an operation; it is said once."""
-        if operation not in self.unconditional:
+    async def if_absent(self, operation: str, send: Callable[[bool], Awaitable[T]], risk: str = _OVERWRITTEN) -> T:
+        """Send a request with If-None-Match (`True`), and without it to a server that does not implement that.
+
+        Such a server is told by its 501, and warned of once per operation, with the risk. Raises what `send` raises.
+        """
+        if operation in self.unconditional:
+            return await send(False)
+        try:
+            return await send(True)
+        except ObjectError as error:
+            if error.status != HTTPStatus.NOT_IMPLEMENTED:
+                raise
+        result = await send(False)
+        if operation not in self.unconditional:  # it was that, and nothing else
             self.unconditional.add(operation)
             _log.warning(
-                "This server does not know If-None-Match on %s: what somebody else writes to the destination during "
-                "this run may be overwritten",
+                "This server does not implement If-None-Match on %s: %s",
                 operation,
+                risk,
             )
+        return result
 
-    def patience(self, size: int) -> float:
+    def time_limit(self, size: int) -> float:
         """The seconds allowed for a request that has S3 copy so many bytes."""
         return self.options.timeout + size / _SLOWEST
 
-    def timestamp(self) -> str:
-        """The server's time, for a signature: UTC as `YYYYMMDDTHHMMSSZ`."""
-        return _format_time(int(time.time() + self.clock_offset))
-
 
 @asynccontextmanager
-async def connect(options: Options) -> AsyncIterator[Connection]:
-    """Open a connection to S3; nothing is sent yet.
+async def connect(options: Options, shared: Shared | None = None) -> AsyncIterator[OpenConnection]:
+    """Open a connection to S3, with credentials that are there; no bucket is asked yet.
 
+    shared: with other connections of the run.
     Raises UsageError where the profile, the endpoint or the credentials are not usable.
     """
+    core = open_session(options)
+    renewed = await load(core, options.profile)
     try:
-        core = AioSession(profile=options.profile)
-        provider = await core.get_credentials()
         session = aioboto3.Session(botocore_session=core, region_name=options.region)
-        opening = session.client("s3", endpoint_url=options.endpoint_url, config=_config(options))
+        opening = session.client("s3", endpoint_url=options.endpoint_url, config=config(options))
         client = await opening.__aenter__()
-    except botocore.exceptions.BotoCoreError as error:
-        raise UsageError(f"cannot connect to S3: {error}") from error
-    except ValueError as error:  # of an endpoint that is none; it quotes it
-        if "@" in str(error):
-            raise UsageError(_NOT_IN_URL) from None
-        raise UsageError(f"cannot connect to S3: {error}. {_ENDPOINT}") from error
+    except ENVIRONMENT as error:
+        if "@" in str(error):  # an endpoint that is not a URL; the error quotes it
+            raise UsageError(NOT_IN_URL) from None
+        hint = f". {_ENDPOINT}" if "endpoint:" in str(error) else ""
+        raise UsageError(f"cannot connect to S3: {explain(error, core, options.profile)}{hint}") from error
     try:
-        if provider is None:
-            raise UsageError(
-                "no AWS credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a --profile, "
-                "or give the instance a role"
-            )
-        endpoint = urlsplit(client.meta.endpoint_url)
-        if "@" in endpoint.netloc:
-            raise UsageError(_NOT_IN_URL)
-        if endpoint.scheme not in ("http", "https"):
-            raise UsageError(f"cannot connect to S3: Invalid endpoint: {client.meta.endpoint_url}. {_ENDPOINT}")
+        _check_endpoint(client.meta.endpoint_url)
         trust = _trust(core.get_config_variable("ca_bundle"))
-        async with aclosing(Wire(trust, options.timeout)) as wire:
-            connection = Connection(options, client, wire, _provider=provider)
-            client.meta.events.register("before-send.s3", _watch(connection))
+        async with aclosing(HttpPool(trust, options.timeout)) as pool:
+            connection = OpenConnection(options, client, pool, renewed, shared or Shared(options))
+            connection.clock.rule(client)
+            client.meta.events.register_last("before-call.s3", _expect_nothing)
+            client.meta.events.register("before-send.s3", _before_send(connection))
             yield connection
     finally:
         await opening.__aexit__(None, None, None)
 
 
-def _config(options: Options) -> AioConfig:
-    return AioConfig(
-        retries={"total_max_attempts": 1},  # retries are ours
-        connect_timeout=min(10.0, options.timeout),
-        read_timeout=options.timeout,
-        max_pool_connections=64,
-        user_agent_appid="streammerge",
-        http_session_cls=BoundedSession,
-    )
+def _check_endpoint(url: str) -> None:
+    endpoint = urlsplit(url)
+    if "@" in endpoint.netloc:
+        raise UsageError(NOT_IN_URL)
+    if endpoint.scheme not in ("http", "https"):
+        raise UsageError(f"cannot connect to S3: invalid endpoint: {url}. {_ENDPOINT}")
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    """The authorities that botocore trusts as well."""
     bundle = ca_bundle or get_cert_path(verify=True)
     try:
-        context.load_verify_locations(bundle)
+        return ssl.create_default_context(cafile=bundle)
     except OSError as error:
-        raise UsageError(f"cannot read the certificates in {bundle} (AWS_CA_BUNDLE or ca_bundle): {error}") from error
-    return context
+        raise UsageError(
+            f"cannot read the certificates in {bundle} (AWS_CA_BUNDLE or ca_bundle): {error}{suspects()}"
+        ) from error
 
 
-def _watch(connection: Connection) -> Callable[..., None]:
-    """An observer of botocore's requests: counts them, and tells `first_page` where they go."""
+def _before_send(connection: OpenConnection) -> Callable[..., Awaitable[None]]:
+    async def wait_and_count(event_name: str, **_: Any) -> None:
+        if connection.shared.turns is not None:
+            await wait_untimed(connection.shared.turns.wait())
+        connection.requests[_KINDS.get(event_name.rpartition(".")[2], "other")] += 1
 
-    def watch(request: Any, event_name: str, **_: Any) -> None:
-        operation = event_name.rpartition(".")[2]
-        connection.requests[_KINDS.get(operation, "other")] += 1
-        _sent.set(request)
-
-    return watch
+    return wait_and_count
 
 
-async def rare(what: str, call: Awaitable[T], limit: float) -> T:
-    """Await a call of botocore's for so many seconds, and say by our own exceptions what became of it."""
-    try:
-        async with asyncio.timeout(limit):  # botocore's own timeout starts anew with every byte
-            return await call
-    except TimeoutError as error:
-        raise TransientError(f"{what}: no answer in {limit:g} seconds", code="Timeout") from error
-    except botocore.exceptions.ClientError as error:
-        raise from_client_error(what, error) from error
-    except _NETWORK as error:
-        raise _unreached(what, error) from error
-    except RecursionError as error:  # botocore asks a server for the region of a bucket, is sent elsewhere, asks …
-        raise RunError(f"{what}: it is in another region, and the server does not say which: try --region") from error
-    except (RuntimeError, botocore.exceptions.CredentialRetrievalError) as error:  # renewal, in the middle of a call
-        raise IncompleteError(f"{what}: cannot renew the credentials: {error}. {_RENEW}") from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise RunError(f"{what}: {error}") from error
-    except _CONFUSED as error:
-        reason = printable(f"{type(error).__name__}: {error}"[:200])
-        raise TransientError(f"{what}: the answer is none of S3's ({reason})", code="MalformedXML") from error
-
-
-def _unreached(what: str, error: Exception) -> TransientError | RunError:
-    cause = error.kwargs.get("error") if isinstance(error, botocore.exceptions.BotoCoreError) else None
-    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-        why = getattr(cause.certificate_error, "verify_message", "") or cause.certificate_error
-        return RunError(
-            f"{what}: the certificate of {cause.host} is not trusted: {why}. If it is the right one, "
-            "name a file with its authority's certificate in AWS_CA_BUNDLE"
-        )
-    if _NO_TLS in str(error):
-        return RunError(f"{what}: the endpoint is said to be https://, and the server there speaks no TLS: say http://")
-    reason = str(error) or type(error).__name__
-    if isinstance(cause, aiohttp.ClientConnectorError) and cause.strerror:  # botocore does not say it
-        reason = f"{reason} ({cause.strerror})"
-    return TransientError(f"{what}: {reason}", code=type(error).__name__)
-
-
-async def first_page(connection: Connection, location: Location, *, delimiter: str = "") -> Page:
-    """LIST the first page below a prefix by botocore, and learn the bucket's address.
-
-    Raises what botocore raises, and what comes of a page that is none: `rare` makes our own of it.
-    """
-    page: dict[str, Any] = await connection.client.list_objects_v2(
-        Bucket=location.bucket,
-        Prefix=location.prefix,
-        **({"Delimiter": delimiter} if delimiter else {}),
-        **connection.options.payer,
-    )
-    page["IsTruncated"]  # what does not say whether it goes on is no page
-    objects = [
-        Listed(item["Key"], item["Size"], item.get("ETag", "").strip('"'), item["LastModified"].isoformat())
-        for item in page.get("Contents", ())
-    ]
-    prefixes = [item["Prefix"] for item in page.get("CommonPrefixes", ())]
-    connection.addresses[location.bucket] = _address(_sent.get())
-    return Page(objects, prefixes, page.get("NextContinuationToken"))
-
-
-def _address(request: Any) -> Address:
-    authorization = request.headers["Authorization"]
-    scope = _SCOPE.search(authorization.decode() if isinstance(authorization, bytes) else authorization)
-    assert scope is not None, "botocore signed a LIST with something other than Signature Version 4"
-    url = urlsplit(request.url)
-    return Address(
-        URL(f"{url.scheme}://{url.netloc}", encoded=True),
-        url.netloc,
-        url.path.rstrip("/"),
-        scope[1],
-        scope[2],
-        _proxy(request.url, url.scheme),
-    )
-
-
-def _proxy(url: str, scheme: str) -> str | None:
-    """The proxy that the environment names for a URL, which may leave its own scheme away."""
-    proxy: str | None = get_environ_proxies(url).get(scheme)
-    return proxy if not proxy or "://" in proxy else f"http://{proxy.removeprefix('//')}"
+def _expect_nothing(params: dict[str, Any], **_: Any) -> None:
+    """Send a body at once: botocore waits for `100 Continue`, by aiohttp for ever, and not every server sends that."""
+    params["headers"].pop("Expect", None)

@@ -1,97 +1,168 @@
-"""GET: one object's body, proved to be the object that was listed.
+"""Downloads one object, and checks that it is the object that was listed.
 
 Strategy: the request is pinned to the listed ETag. Stores that ignore the pin are found out by the ETag in the
 answer, a body that was cut short or goes on by its size, and one that was damaged on its way by its MD5, where the
-ETag is one. A small object is read whole, over the wire that LIST and CopyObject take, at a third of the CPU of one
-that is streamed; memory is bounded by the number of requests in flight.
+ETag is one. An object is read whole, or in parts if it is very large; whoever asks for it bounds the memory for that.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+from typing import NamedTuple
 
-import aiohttp
-
-from streammerge.core.keys import is_plain_md5, printable
+from streammerge.dataset.objects import S3Object, printable
 from streammerge.errors import ChangedError, TransientError
-from streammerge.s3.connection import Address, Connection
-from streammerge.s3.objects import NOT_MD5
-from streammerge.s3.sending import refused, send, unanswered
-from streammerge.s3.sessions import read_whole
-from streammerge.s3.signing import encode_path
+from streammerge.s3.connection import Address, OpenConnection
+from streammerge.s3.etags import etag_is_md5, plain
+from streammerge.s3.hashing import beside, computed
+from streammerge.s3.http_connection import Answer, Body
+from streammerge.s3.options import READ_WHOLE
+from streammerge.s3.request import send, unanswered
+from streammerge.s3.sigv4 import encode_path
 
-_OK = 200
+_OK, _PARTIAL = 200, 206
 _SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
-_REFUSAL = 64 * 1024  # bytes of an error, which may be longer than the object
-Write = Callable[[bytes], Awaitable[None]]
+_REFUSAL = 64 * 1024  # bytes of an error, and those too many that are told from an answer that is not S3's
+_PIECE = 1 << 18  # bytes that whoever takes them finds in the processor's cache, once they were proved
+Write = Callable[[Body], Awaitable[None]]
 
 
-async def download(connection: Connection, bucket: str, key: str, *, size: int, etag: str) -> bytes:
-    """GET an object of so many bytes, READ_WHOLE at most.
+class Fetched(NamedTuple):
+    """An object that was read whole; its body is still to be proved."""
+
+    what: str  # in errors
+    body: Body
+    md5: str  # that it must have; empty where that is not known
+
+    def pieces(self) -> Iterator[Body]:
+        """The body piece by piece; for any thread. Raises TransientError at its end where it was damaged on its way."""
+        digest = hashlib.md5(usedforsecurity=False)
+        for start in range(0, len(self.body), _PIECE):
+            piece = self.body[start : start + _PIECE]
+            if self.md5:
+                digest.update(piece)
+            yield piece
+        if self.md5:
+            _check_md5(self.what, self.md5, digest.hexdigest())
+
+    def proved(self) -> Body:
+        """All of it. Raises as `pieces` does."""
+        for _ in self.pieces():
+            pass
+        return self.body
+
+
+async def fetch(connection: OpenConnection, bucket: str, found: S3Object) -> Fetched:
+    """GET an object of READ_WHOLE bytes at most.
 
     Raises ChangedError where the object is not the one that was listed, TransientError where the body is not whole or
     none came, and what an answer that is no success means.
     """
-    what, address, path, headers = _request(connection, bucket, key, etag)
-    longest = max(size, _REFUSAL)
-    answer = await send(connection, "GET", address, path, headers, kind="get", what=what, longest=longest)
-    _check_etag(what, etag, answer.headers)
-    _check_size(what, size, len(answer.body))
-    if _is_md5(etag, answer.headers):
-        _check_md5(what, etag, hashlib.md5(answer.body, usedforsecurity=False).hexdigest())
-    return answer.body
+    what = f"get {printable(found.key)!r}"
+    limit = slow_limit(connection, found.size)
+    answer = await get_pinned(connection, bucket, found, {}, what=what, size=found.size, time_limit=limit)
+    return Fetched(what, answer.body, found.etag if etag_is_md5(found.etag, answer.headers) else "")
 
 
-async def stream(connection: Connection, bucket: str, key: str, *, size: int, etag: str, write: Write) -> None:
-    """GET an object of so many bytes, and `write` its body piece by piece, never more than it should have.
+async def download(connection: OpenConnection, bucket: str, found: S3Object) -> Body:
+    """The same, proved. Raises as `fetch` and `Fetched.proved` do."""
+    fetched = await fetch(connection, bucket, found)
+    return await beside(fetched.proved, found.size)
 
-    Raises what `download` raises, after pieces that prove worthless then, and what `write` says.
+
+async def get_pinned(
+    connection: OpenConnection,
+    bucket: str,
+    found: S3Object,
+    more: Mapping[str, str],
+    *,
+    what: str,
+    size: int,
+    success: int = _OK,
+    time_limit: float | None = None,
+    passes: bool = False,
+) -> Answer:
+    """GET an object, or a part of it, with one answer that is read whole, unless it has a passage.
+
+    more: further headers, such as a range. size: the bytes that must come. The rest is as `send` has it.
+    Raises as `download` does; a passage raises that, too.
     """
-    what, address, path, headers = _request(connection, bucket, key, etag)
-    await connection.sign("GET", address, path, "", headers, kind="get")
-    url = address.root.with_path(path, encoded=True)
-    digest = hashlib.md5(usedforsecurity=False)
-    received = 0
-    try:
-        async with connection.wire.session.request(
-            "GET", url, headers=headers, allow_redirects=False, proxy=address.proxy, timeout=_patience(connection, size)
-        ) as response:
-            answered = response.headers
-            if response.status != _OK:
-                raise refused(connection, what, response.status, await read_whole(response), answered)
-            _check_etag(what, etag, answered)
-            while piece := await response.content.readany():
-                received += len(piece)
-                if received > size:
-                    break
-                digest.update(piece)
-                await write(piece)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise unanswered(what, error) from error
-    _check_size(what, size, received)
-    if _is_md5(etag, answered):
-        _check_md5(what, etag, digest.hexdigest())
+    address, path, headers = _request(connection, bucket, found)
+    headers.update(more)
+    answer = await send(
+        connection,
+        "GET",
+        address,
+        path,
+        headers,
+        kind="get",
+        what=what,
+        longest=size + _REFUSAL,
+        success=success,
+        time_limit=time_limit,
+        passes=passes,
+    )
+    with contextlib.ExitStack() as failed:
+        if answer.passage is not None:
+            failed.enter_context(answer.passage).explain = partial(unanswered, what)
+        _check_etag(what, found.etag, answer.headers)
+        _check_size(what, size, len(answer.body if answer.passage is None else answer.passage))
+        failed.pop_all()
+    return answer
 
 
-def _request(connection: Connection, bucket: str, key: str, etag: str) -> tuple[str, Address, str, dict[str, str]]:
-    """How a GET is called in errors, where it goes, its path, and its headers but for the signature."""
+async def stream(connection: OpenConnection, bucket: str, found: S3Object, write: Write) -> None:
+    """GET an object, and `write` its body, in parts of READ_WHOLE bytes: one is in memory at any time.
+
+    Raises what `download` raises, after parts that prove worthless then, and what `write` says.
+    """
+    if found.size <= READ_WHOLE:
+        await write(await download(connection, bucket, found))
+        return
+    what, digest, has_md5 = f"get {printable(found.key)!r}", hashlib.md5(usedforsecurity=False), False
+    for start in range(0, found.size, READ_WHOLE):
+        size = min(READ_WHOLE, found.size - start)
+        answer = await get_pinned(
+            connection,
+            bucket,
+            found,
+            {"range": f"bytes={start}-{start + size - 1}"},
+            what=what,
+            size=size,
+            success=_PARTIAL,
+            time_limit=slow_limit(connection, size),
+        )
+        has_md5 = etag_is_md5(found.etag, answer.headers)
+        if has_md5:
+            await computed(answer.body, digest)
+        await write(answer.body)
+    if has_md5:
+        _check_md5(what, found.etag, digest.hexdigest())
+
+
+def _request(connection: OpenConnection, bucket: str, found: S3Object) -> tuple[Address, str, dict[str, str]]:
+    """Where a GET goes, its path, and its headers but for the signature."""
     address = connection.addresses[bucket]
     headers = dict(connection.options.payer_headers)
-    if etag:
-        headers["if-match"] = f'"{etag}"'
-    return f"get {printable(key)!r}", address, f"{address.path}/{encode_path(key)}", headers
+    if found.etag:
+        headers["if-match"] = connection.etags.quoted(found.etag)
+    return address, f"{address.path}/{encode_path(found.key)}", headers
 
 
-def _patience(connection: Connection, size: int) -> aiohttp.ClientTimeout:
-    limit = connection.options.timeout
-    return aiohttp.ClientTimeout(total=limit + size / _SLOWEST, sock_connect=min(10.0, limit), sock_read=limit)
+def slow_limit(connection: OpenConnection, size: int) -> float:
+    """The seconds that are allowed for a request with so many bytes of a body, either way."""
+    return connection.options.timeout + size / _SLOWEST
 
 
 def _check_etag(what: str, etag: str, answered: Mapping[str, str]) -> None:
-    if (found := answered.get("ETag", "").strip('"')) and etag and found != etag:
+    """Raises ChangedError where an answer is about another object than that with this ETag."""
+    if (found := plain(answered.get("etag", ""))) and etag and found != etag:
         raise ChangedError(f"{what}: it changed after it was listed", code="ETagMismatch", status=_OK)
 
 
 def _check_size(what: str, size: int, received: int) -> None:
+    """Raises TransientError where a body does not have so many bytes."""
     if received > size:
         raise TransientError(f"{what}: more came than its {size:,} bytes", code="IncompleteBody")
     if received < size:
@@ -101,9 +172,3 @@ def _check_size(what: str, size: int, received: int) -> None:
 def _check_md5(what: str, etag: str, digest: str) -> None:
     if digest != etag:
         raise TransientError(f"{what}: its MD5 is not its ETag: it was damaged on its way", code="BadDigest")
-
-
-def _is_md5(etag: str, answered: Mapping[str, str]) -> bool:
-    encryption = answered.get("x-amz-server-side-encryption")
-    with_key = "x-amz-server-side-encryption-customer-algorithm" in answered
-    return is_plain_md5(etag) and encryption not in NOT_MD5 and not with_key

@@ -3,7 +3,7 @@
 import pytest
 
 from memory_s3 import MemoryS3, Stored
-from streammerge.core.keys import Location
+from streammerge.dataset.objects import Location
 from streammerge.errors import ThrottledError
 
 _ALL = Location("bucket", "")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -11,9 +12,10 @@ from aiohttp import ClientError
 from yarl import URL
 
 from streammerge.errors import ObjectError
-from streammerge.s3.wire import FAILED, Answer, Wire
+from streammerge.s3.http import FAILED, HttpPool
+from streammerge.s3.http_connection import Answer
 
-_BOUND = 10.0  # seconds
+_BOUND = 60.0  # seconds
 _OK = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"
 _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -76,15 +78,15 @@ async def _served(
 
 
 async def _send(
-    wire: Wire, server: _Server, *, method: str = "PUT", patience: float = _BOUND, etag: str = "e"
+    wire: HttpPool, server: _Server, *, method: str = "PUT", time_limit: float = _BOUND, etag: str = "e"
 ) -> Answer:
     headers = {"host": server.root.host_port_subcomponent or "", "x-amz-copy-source-if-match": etag}
     async with asyncio.timeout(_BOUND):
-        return await wire.send(method, server.root, "/bucket/a%2Bb?x=%7E", headers, patience=patience)
+        return await wire.send(method, server.root, "/bucket/a%2Bb?x=%7E", headers, time_limit=time_limit)
 
 
-def _wire(timeout: float = _BOUND) -> contextlib.aclosing[Wire]:
-    return contextlib.aclosing(Wire(ssl.create_default_context(), timeout))
+def _wire(timeout: float = _BOUND) -> contextlib.aclosing[HttpPool]:
+    return contextlib.aclosing(HttpPool(ssl.create_default_context(), timeout))
 
 
 @pytest.mark.parametrize(("method", "length"), [("PUT", b"content-length: 0\r\n"), ("GET", b"")])
@@ -138,7 +140,7 @@ async def test_an_answer_that_does_not_come_in_time(beginning: bytes) -> None:
     """It is given up, though what has come looks like a whole body; its connection is closed."""
     async with _served(beginning) as server, _wire(timeout=0.4) as wire:
         with pytest.raises(TimeoutError):
-            await _send(wire, server, patience=0.2)
+            await _send(wire, server, time_limit=0.2)
         await server.left()
     assert len(server.heads) == 1
 
@@ -177,7 +179,7 @@ async def test_a_connection_that_was_closed_meanwhile() -> None:
 
     async with _served() as server, _wire() as wire:
         server.serve = serve
-        with pytest.raises(ClientError):
+        with pytest.raises(ConnectionError):
             await _send(wire, server)
         assert (server.connections, len(server.heads)) == (1, 1)
         assert (await _send(wire, server)).body == b"body"
@@ -236,16 +238,13 @@ async def test_connections_are_spread_over_the_addresses_of_a_name(monkeypatch: 
         assert one.root.port is not None
         async with _served(b"", host="127.0.0.2", port=one.root.port) as other, _wire() as wire:
 
-            async def resolve(_: object, host: str, port: int = 0, family: object = 0) -> list[dict[str, object]]:  # noqa: ARG001 - aiohttp's signature
-                return [
-                    {"hostname": host, "host": address, "port": port, "family": 2, "proto": 0, "flags": 0}
-                    for address in ("127.0.0.1", "127.0.0.2")
-                ]
+            async def resolve(_: object, __: str, port: int, **___: object) -> list[tuple[object, ...]]:
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (1, 2)]
 
-            monkeypatch.setattr("aiohttp.resolver.ThreadedResolver.resolve", resolve)
+            monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
             root = URL.build(scheme="http", host="store.test", port=one.root.port)
             asking = [
-                asyncio.create_task(wire.send("GET", root, "/", {"host": "store.test"}, patience=_BOUND))
+                asyncio.create_task(wire.send("GET", root, "/", {"host": "store.test"}, time_limit=_BOUND))
                 for _ in range(8)
             ]
             await _until(lambda: len(one.heads) + len(other.heads) == 8)
@@ -253,3 +252,107 @@ async def test_connections_are_spread_over_the_addresses_of_a_name(monkeypatch: 
                 task.cancel()
             await asyncio.wait(asking)
             assert (len(one.heads), len(other.heads)) == (4, 4)
+
+
+async def test_two_answers_at_once() -> None:
+    """The first one counts, and the connection is not used again."""
+    async with _served(_OK + _OK.replace(b"200 OK", b"500 No").replace(b"body", b"more")) as server, _wire() as wire:
+        for _ in range(2):
+            answer = await _send(wire, server)
+            assert (answer.status, answer.body) == (200, b"body")
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("beginning", "more"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x" * 999),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 99),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x" * 999),
+    ],
+)
+async def test_an_answer_without_an_end(beginning: bytes, more: bytes) -> None:
+    """A head, interim answers, chunks or trailers that go on for ever are given up, long before the time is."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.head(reader)
+        writer.write(beginning)
+        while True:
+            writer.write(more)
+            await writer.drain()
+
+    async with _served() as server, _wire() as wire:
+        server.serve = serve
+        headers = {"host": server.root.host_port_subcomponent or ""}
+        with pytest.raises(FAILED) as refused:
+            await wire.send("GET", server.root, "/", headers, time_limit=_BOUND, longest=1000)
+        assert not isinstance(refused.value, TimeoutError)
+        await server.left()
+
+
+async def test_a_bug_in_reading_surfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure of the network."""
+    monkeypatch.setattr("streammerge.s3.http_connection._INTERIM", None)
+    async with _served(_OK) as server, _wire() as wire:
+        with pytest.raises(TypeError):
+            await _send(wire, server)
+
+
+async def test_a_connection_that_was_idle_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed, though nobody asks for it, and is not used again."""
+    monkeypatch.setattr("streammerge.s3.http._KEPT", 0.05)
+    async with _served(_OK) as server, _wire(timeout=0.8) as wire:
+        await _send(wire, server)
+        await server.left()
+        await _send(wire, server)
+    assert server.connections == 2
+
+
+async def test_an_address_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another address of the same name is taken."""
+    async with _served(_OK) as server, _wire() as wire:
+
+        async def resolve(_: object, __: str, port: int, **___: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{last}", port)) for last in (9, 1)]
+
+        monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+        root = server.root.with_host("store.test")
+        for _ in range(4):
+            answer = await wire.send("GET", root, "/", {"host": "store.test"}, time_limit=_BOUND)
+            assert answer.body == b"body"
+
+
+async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, and is asked for anew by the next request."""
+    asked: list[str] = []
+
+    async def resolve(_: object, host: str, *__: object, **___: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("asyncio.base_events.BaseEventLoop.getaddrinfo", resolve)
+    root = URL("http://store.test:80")
+    async with _wire() as wire:
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"store\.test:80: Name or service not known"):
+                await wire.send("GET", root, "/", {"host": "store.test"}, time_limit=_BOUND)
+    assert asked == ["store.test"] * 2
+
+
+async def test_aiohttp_sends_nothing_twice() -> None:
+    """A GET of the session for proxies that meets a closed connection is sent once, against aiohttp's own way."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await server.head(reader)
+        if len(server.heads) == 1:
+            writer.write(_OK)
+            await server.head(reader)
+
+    async with _served() as server, _wire() as wire:
+        server.serve = serve
+        async with wire.session.get(server.root) as answer:
+            assert await answer.read() == b"body"
+        with pytest.raises(ClientError):
+            await wire.session.get(server.root)
+    assert len(server.heads) == 2

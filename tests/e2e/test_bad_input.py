@@ -122,12 +122,12 @@ def test_empty_source(each: Place) -> None:
 
 
 def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
-    """The very option that mends it is in the message, and works."""
+    """The very option that fixes it is in the message, and works."""
     message = each.refused("faces=@flat/", "@one/", "--into", "@merged/")
     option = re.search(r"--layout '([^']+)'", message)
     assert option is not None, message
     assert option[1] == "faces={identity}_face.{ext}"
-    assert "--layout faces=folder" in message
+    assert "=folder" not in message, "there is no folder that it could have"
     plan = streammerge(
         "plan", *each.expand("faces=@flat/", "@one/", "--into", "@merged/", "--layout", option[1], "--json"),
         server=each.server,
@@ -147,7 +147,7 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "@one", "--into", "@merged/"], ["one/ is given twice"]),
         (["@one/", "@two/", "--into", "@two/merged/"], ["overlap", "destination", "two/merged/"]),
         (["@one/", "@two/", "--into", "@"], ["overlap", "destination"]),
-        (["x=@one/", "x=@two/", "--into", "@merged/"], ["'x'", "name them apart"]),
+        (["x=@one/", "x=@two/", "--into", "@merged/"], ["'x'", "give each its own name"]),
         (["x/y=@one/", "@two/", "--into", "@merged/"], ["x/y", "cannot name a source"]),
         (
             ["@one/", "@two/", "--into", "@merged/", "--min-images", "3", "--max-images", "2"],
@@ -159,17 +159,22 @@ def test_flat_source_is_not_taken_for_folders(each: Place) -> None:
         (["@one/", "@two/", "--into", "@merged/", "--layout", "{name}.{ext}"], ["{name}.{ext}", "{identity}"]),
         (["@one/", "@two/", "--into", "@merged/", "--layout", "{identity"], ["{identity", "brace"]),
         (["@one/", "@two/", "--into", "@merged/", "--layout", "three=folder"], ["three", "one, two"]),
-        (["@one/"], ["the destination is missing", "--into s3://BUCKET/PREFIX/"]),
+        (["@one/"], ["no destination: pass", "--into s3://BUCKET/PREFIX/"]),
         (["@one/", "@two/", "@merged/"], ["/merged/ is the destination: --into s3://", "/merged/"]),
         (["job.tom"], ["'job.tom' is neither s3://bucket/prefix/ nor a .toml file"]),
         (["missing.toml"], ["missing.toml: cannot read the job"]),
-        (["--into", "@merged/"], ["name at least one source", "s3://BUCKET/PREFIX/"]),
-        (["@one/", "--into", "@merged/", "--part-size", "8 lots"], ["--part-size", "'8 lots' is no size", "512MiB"]),
+        (["--into", "@merged/"], ["no source: pass at least one", "s3://BUCKET/PREFIX/"]),
+        (["@one/", "--into", "@merged/", "--part-size", "8 lots"], ["--part-size", "'8 lots' is not a size", "512MiB"]),
         (["@one/", "--into", "@merged/", "--bucket-owner", "foo"], ["--bucket-owner", "'foo'", "12 digits"]),
         (["@one/", "@two/", "--into", "@merged/", "--collisions", "merge"], ["--collisions", "rename"]),
         (["@one/", "@two/", "--into", "@merged/", "--concurrency", "0"], ["--concurrency", "at least 1"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "0"], ["--timeout", "more than 0"]),
         (["@one/", "@two/", "--into", "@merged/", "--timeout", "nan"], ["--timeout"]),
+        (["@one/", "@two/", "--into", "@merged/", "--timeout", "inf"], ["--timeout", "finite"]),
+        (["@/one/", "@two/", "--into", "@merged/"], ["contains an empty name ('//')", "Did you mean s3://"]),
+        (["@one/*", "@two/", "--into", "@merged/"], ["ends with '*'", "/one/?"]),
+        (["@one/", "@two/", "--into", "@ merged/"], ["has spaces before or after a name", "/merged/?"]),
+        (["@one/ada/1.jpg", "@two/", "--into", "@merged/"], ["looks like an object", "/one/ada/, or"]),
         (["@one/", "@two/", "--into", "@merged/", "--delete"], ["--delete", "merge --prune"]),
         (["@one/", "@two/", "--into", "@merged/", "--profile", "nobody"], ["profile", "nobody"]),
         (["@one/", "@two/", "--into", "@merged/", "--endpoint-url", "localhost:9000"], ["localhost:9000", "http://"]),
@@ -291,7 +296,7 @@ def _in_ohio(refuse: Any) -> Any:
 
 @pytest.mark.parametrize("refuse", [_redirect, _malformed])
 def test_wrong_region(refuse: Any) -> None:
-    """The region that the bucket is in is named, with the option to say it."""
+    """The region that the bucket is in is named, with the option to pass it."""
     with stub_s3(_in_ohio(refuse)) as server:
         message = refused(server, "s3://bucket/one/", "--into", "s3://bucket/merged/", "--region", "eu-west-1")
     assert "bucket" in message
@@ -308,7 +313,7 @@ def test_region_is_found_out(refuse: Any) -> None:
 
 
 def test_region_that_nobody_names() -> None:
-    """A server that refuses the region without saying which is right: the option to say it is named."""
+    """A server that refuses the region without saying which is right: the option to pass it is named."""
     with stub_s3(lambda _: refusal(301, "PermanentRedirect")) as server:
         message = refused(server, "s3://bucket/one/", "--into", "s3://bucket/merged/")
     assert "--region" in message
@@ -338,9 +343,9 @@ def test_nobody_listens() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "said"),
     [
-        ("https://{}", "the server there speaks no TLS: say http://"),
-        ("htp://{}", "say http://HOST:PORT"),
-        ("http://{}/one", "The endpoint ends with /one: if that is a bucket, leave it away"),
+        ("https://{}", "the server does not speak TLS. Use http://"),
+        ("htp://{}", "http://HOST:PORT or https://HOST"),
+        ("http://{}/one", "The endpoint ends with /one: if that is a bucket, remove it from the URL"),
     ],
 )
 def test_endpoint_that_is_nearly_right(here: Place, endpoint: str, said: str) -> None:

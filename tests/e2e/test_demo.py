@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ _needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason
 
 
 def test_images_are_images() -> None:
-    """Everything that is named like an image and has a size is one; the same call gives the same bytes."""
+    """Everything named like an image, unless empty, is one; the same call gives the same bytes."""
     objects = dict(dataset.objects())
     images = [body for key, body in objects.items() if key.endswith((".jpg", ".png")) and body]
     assert len(images) > 80
@@ -32,12 +33,13 @@ def test_images_are_images() -> None:
 
 @_needs_proc
 def test_whole_demo(tmp_path: Path) -> None:
-    """It proposes the layout, merges, shows the report, and leaves nothing; the developer's own keys do not matter."""
+    """It inspects, merges, shows the reports, and leaves nothing but pages; the developer's own keys do not matter."""
     env = {**os.environ, "TMPDIR": str(tmp_path), "AWS_PROFILE": "nobody", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     ended = streammerge("demo", env=env)
     assert ended.code == 0, ended.err
     assert f"--layout 'faces_only={dataset.FACES_PATTERN}'" in ended.out
-    assert "looks flat: 33 images" in ended.out
+    assert "faces_only is flat: 33 images in no folder" in ended.out
+    assert "Total identities: 18   From multiple sources: 0" in ended.out  # with the namespace
     assert "MERGE COMPLETE" in ended.out
     for line in (
         "Total identities: 21",
@@ -47,16 +49,27 @@ def test_whole_demo(tmp_path: Path) -> None:
     ):
         assert line in ended.out.splitlines()
     assert re.search(r"Copied: 0 +Already there: 70 +Failed: 0", ended.out)
+    pages = [Path(line.strip()) for line in ended.out.splitlines() if line.endswith(".html")]
+    assert [page.name for page in pages] == ["inspect.html", "merge.html"]
+    assert all(page.read_text("utf-8").count("data:image/jpeg") > 20 for page in pages)
+    shutil.rmtree(pages[0].parent)
     expect_nothing_left(tmp_path)
 
 
 @_needs_proc
 @pytest.mark.parametrize(
-    ("moment", "codes"),
-    [("Starting", {130}), ("is up", {130}), ("Let us merge", {130}), ("MERGE COMPLETE", {130, 0}), ("stays up", {0})],
+    ("moment", "number", "codes"),
+    [
+        pytest.param("Starting", signal.SIGINT, {130}, marks=pytest.mark.full),
+        ("is up", signal.SIGINT, {130}),
+        ("Merge them", signal.SIGTERM, {143}),
+        pytest.param("MERGE COMPLETE", signal.SIGINT, {130, 0}, marks=pytest.mark.full),
+        ("runs until", signal.SIGINT, {0}),
+        pytest.param("runs until", signal.SIGHUP, {129}, marks=pytest.mark.full),
+    ],
 )
-def test_interrupted_demo(tmp_path: Path, moment: str, codes: set[int]) -> None:
-    """Ctrl-C at any moment ends it with 130, or 0 where it only waits, and leaves no process and no file."""
+def test_interrupted_demo(tmp_path: Path, moment: str, number: int, codes: set[int]) -> None:
+    """A signal at any moment ends it with the signal's code, or 0 where it only waits; no process or file is left."""
     env = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "streammerge", "demo", "--keep"]
     with subprocess.Popen(
@@ -66,15 +79,17 @@ def test_interrupted_demo(tmp_path: Path, moment: str, codes: set[int]) -> None:
             output = child.stdout
             assert output is not None
             until(lambda: moment in output.readline())
-            if moment == "stays up":
+            if moment == "runs until":
                 lines = [output.readline() for _ in range(5)]
-                assert all(re.fullmatch(r"  export \w+=\S+\n", line) for line in lines), "one variable a line"
+                assert all(re.fullmatch(r"  export \w+=\S+\n", line) for line in lines), "one variable per line"
             time.sleep(0.1)
-            child.send_signal(signal.SIGINT)
-            _, error = child.communicate(timeout=20)
+            child.send_signal(number)
+            _, error = child.communicate(timeout=60)
         finally:
             child.kill()
     assert child.returncode in codes, error
     assert "Traceback" not in error
+    for pages in tmp_path.glob("streammerge-demo-*"):
+        shutil.rmtree(pages)
     expect_nothing_left(tmp_path)
     assert not processes(tmp_path)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +51,7 @@ def test_page_that_cannot_be_written(server: Server, tmp_path: Path, arguments: 
     said = f"cannot write {tmp_path / 'page.html'}: Is a directory"
     assert ended.code == code, ended.err
     assert f"streammerge: {said}\n" in ended.err
+    assert "Wrote page" not in ended.err
     assert (ended.report["error"], ended.report["exit_code"]) == (said, code)
     assert ended.report["command" if arguments[0] != "inspect" else "prefixes"]
 
@@ -91,7 +94,7 @@ def test_journal_that_is_gone_by_then(tmp_path: Path) -> None:
 
     store.script = remove
     with stub_s3(store) as running:
-        ended = streammerge(*_MERGE, "--journal", str(journal), server=running)
+        ended = streammerge(*_MERGE, "--listing-order", "sorted", "--journal", str(journal), server=running)
     assert (ended.code, ended.err) == (0, "")
     assert "MERGE COMPLETE" in ended.out
     assert "Journal:" not in ended.out
@@ -101,12 +104,71 @@ def test_journal_that_is_gone_by_then(tmp_path: Path) -> None:
 def test_without_stdin_stdout_or_stderr(server: Server, tmp_path: Path, closed: str) -> None:
     """As some that start daemons close them: no socket takes their place, and nothing is written into one."""
     page = tmp_path / "page.html"
-    command = [sys.executable, "-m", "streammerge", *_MERGE, "--html", str(page)]
+    command = [sys.executable, "-m", "streammerge", *_MERGE, "--listing-order", "any", "--html", str(page)]
     done = subprocess.run(
         ["sh", "-c", f'"$@" {closed}', "sh", *command],
         env=environment(server, XDG_STATE_HOME=str(tmp_path)), capture_output=True, text=True, timeout=_BOUND,
         check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "" if "2>&-" in closed else f"Page: {page}\n")
+    assert (done.returncode, done.stderr) == (0, "" if "2>&-" in closed else f"Wrote page {page}\n")
     assert ("MERGE COMPLETE" in done.stdout) == (">&-" not in closed.split())
     assert "<title>Merge: complete</title>" in page.read_text("utf-8")
+
+
+def test_the_terminal_goes_away(tmp_path: Path) -> None:
+    """The kernel hangs up: copies in flight are finished and recorded, the page is written, the exit code is 129."""
+    store, page = _three_identities(), tmp_path / "page.html"
+
+    def slow(request: Request) -> None:
+        if request.operation == "copy":
+            time.sleep(1)
+
+    store.script = slow
+    controller, terminal = pty.openpty()
+    with stub_s3(store) as server:
+        env = environment(server, XDG_STATE_HOME=str(tmp_path))
+        command = [sys.executable, "-m", "streammerge", *_MERGE, "--listing-order", "any", "--html", str(page)]
+        login = (
+            "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", login, *command],
+            env=env, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
+        ) as process:  # fmt: skip
+            os.close(terminal)
+            until = time.monotonic() + _BOUND
+            while store.count("copy") < 6 and time.monotonic() < until:
+                time.sleep(0.01)
+            os.close(controller)
+            assert process.wait(_BOUND) == 129
+    assert "<title>Merge: interrupted</title>" in page.read_text("utf-8")
+    (told,) = json.loads(streammerge("status", "--json", env=env).out)["journals"]
+    assert told["copied"] == store.count("copy") == 6
+
+
+def test_log_file_on_a_full_disk(server: Server, tmp_path: Path) -> None:
+    """It is told once, and the run goes on without."""
+    env = environment(server, XDG_STATE_HOME=str(tmp_path))
+    ended = streammerge(*_MERGE, "--log-file", "/dev/full", "--json", env=env)
+    assert (ended.code, ended.report["copied"]) == (0, 6)
+    said = "streammerge: cannot write --log-file /dev/full: No space left on device. No more is logged there\n"
+    assert ended.err.count("/dev/full") == ended.err.count(said) == 1
+
+
+def test_log_file(tmp_path: Path) -> None:
+    """What a run tells is in the file, with times, whatever stderr shows; a second run is appended."""
+    log, store = tmp_path / "log", _three_identities()
+    with stub_s3(store) as server:
+        env = environment(server, XDG_STATE_HOME=str(tmp_path))
+        done = streammerge(*_MERGE, "--log-file", str(log), "-q", env=env)
+        failed = streammerge(
+            "merge", "s3://bucket/nothing/", "--into", "s3://bucket/merged/", "--log-file", str(log), env=env
+        )
+    assert (done.code, done.err) == (0, "")
+    assert failed.code == 2
+    lines = log.read_text("utf-8").splitlines()
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) ", line) for line in lines), lines
+    texts = [line.split(" ", 2)[2] for line in lines]
+    assert texts[0] == f"streammerge {' '.join(_MERGE)} --log-file {log} -q"
+    assert "exit code 0" in texts
+    assert texts[-1] in failed.err

@@ -80,7 +80,7 @@ def test_two_prefixes_as_json(world: World) -> None:
     assert (photos["single_image_identities"], photos["zero_byte_images"], photos["nested"]) == (4, 1, 1)
     assert photos["ignored"] == {"empty file": 1, "not an image": 3}
     assert photos["recordio"] == ["photos/train.idx", "photos/train.rec"]
-    assert photos["strays"] == {".idx": 1, ".rec": 1, ".txt": 1}
+    assert photos["other_files"] == {".idx": 1, ".rec": 1, ".txt": 1}
     assert photos["bytes"] == sum(len(body) for key, body in _PHOTOS.items() if key.endswith(("jpg", "png")))
     assert (faces["layout"], faces["layout_found"], faces["layout_proposed"]) == (
         "{identity}_face.{ext}", "flat", True,
@@ -131,17 +131,18 @@ def test_each_fault_is_named_in_the_text(home: World) -> None:
     for said in (
         "faces is flat: 7 images in no folder",
         "--layout 'faces={identity}_face.{ext}'",
-        "faces has one image for each identity",
-        "photos has 1 image in folders of folders",
-        "photos has 1 image without a byte",
+        "faces has only one image per identity",
+        "photos has 1 image in nested folders",
+        "photos has 1 empty image; merge will ignore it",
         "RecordIO files at its root (train.idx, train.rec)",
-        "2 identities reach 2 images only with all prefixes together",
-        "Layout: folder (found nested); 9 images in folders, 1 image in folders of folders",
-        "names taken by another image of the identity: 1 image",
-        "label noise: 1 content under more than one identity",
-        "photos: photos/p1/1.jpg = photos: photos/p5/1.jpg",
-        "at --min-images 2: 5 identities with 13 images, 2 of them only together",
-        "An identity: 1 image at the median, 1 in the middle half, 1.0 on average, 1 at most",
+        "2 identities reach 2 images only when all prefixes are combined",
+        "Layout: folder (found: nested)",
+        "Found in: folders: 9, nested folders: 1",
+        "1 name collision: merge will rename the later image",
+        "label noise: 1 content found under more than one identity",
+        "1 p1 photos photos/p1/1.jpg 1 p5 photos photos/p5/1.jpg",
+        " 2 5 13 2 ",
+        "Images per identity: median 1, quartiles 1 and 1, mean 1.0, max 1",
     ):
         assert said in " ".join(ended.out.split())
     assert all(len(line) <= 80 or "s3://" in line for line in ended.out.splitlines())
@@ -151,7 +152,7 @@ def test_a_prefix_one_level_too_high(home: World) -> None:
     """What plan says of it, inspect says, too: which prefix to name instead."""
     ended = streammerge("inspect", f"s3://{home.bucket}/", server=home.server)
     assert ended.code == 0, ended.err
-    said = f"If the identity is 'a-b', name s3://{home.bucket}/photos/ and its like as sources"
+    said = f"If the identity is 'a-b', name s3://{home.bucket}/photos/ and its siblings as separate sources"
     assert said in " ".join(ended.out.split())
 
 
@@ -178,7 +179,7 @@ def test_any_order(home: World) -> None:
         (["s3://{}-not/photos/"], "-not"),
         (["a=s3://{}/photos/", "b=s3://{}/photos/p1/"], "overlap"),
         (["a=s3://{}/photos/", "a=s3://{}/faces/"], "named 'a'"),
-        (["a=s3://{}/photos/", "--layout", "b=folder"], "no source is named so"),
+        (["a=s3://{}/photos/", "--layout", "b=folder"], "there is no such source"),
     ],
 )
 def test_bad_input(home: World, sources: list[str], said: str) -> None:

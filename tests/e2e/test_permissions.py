@@ -1,15 +1,15 @@
-"""The IAM policy of README.md: enough for a merge on a server that checks, and no action in it too many."""
+"""The IAM policy of docs/permissions.md: enough for a merge on a server that checks, and no action in it too many."""
 
 import contextlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from command import Ended, streammerge
+from documents import DOCS, block
 from fault_proxy import Fault, fault_proxy
 from oracle import contents
 from seeding import new_bucket, put_all
@@ -17,9 +17,7 @@ from servers import Server, connect
 from servers.ceph import CephServer
 from spoiling import access_denied
 
-_README = Path(__file__).parents[2].joinpath("README.md").read_text("utf-8")
-_FOUND = re.search(r"### The IAM policy.*?```json\n(.*?)```", _README, re.DOTALL)
-_POLICY = _FOUND[1] if _FOUND else "{}"
+_POLICY = block(DOCS / "permissions.md", "policy")
 _BUCKET, _INTO = "data-labeling.livereachmedia.com", "datasets/reidnet_v3/"
 _ACTIONS = sorted(set(re.findall(r"s3:\w+", _POLICY)))
 # Ceph does not ask for it; Amazon does, to copy an object that has tags:
@@ -38,7 +36,7 @@ class Guarded:
         put_all(client, self.bucket, images, Tagging="camera=3")
 
     def allow(self, *, but: str = "") -> None:
-        """Let a stranger do all that README.md names, but for one action, and begin anew."""
+        """Let a stranger do all that the policy names, but for one action, and begin anew."""
         policy = json.loads(_POLICY.replace(_BUCKET, self.bucket))
         for statement in policy["Statement"]:
             actions = statement["Action"]
@@ -74,7 +72,7 @@ def guarded(ceph: CephServer) -> Iterator[Guarded]:
 
 
 def test_the_policy_is_enough(guarded: Guarded) -> None:
-    """Whoever may do what README.md says merges all, tags and images in parts included."""
+    """Whoever may do what the policy says merges all, tags and images in parts included."""
     guarded.allow()
     ended = guarded.merge()
     assert ended.code == 0, ended.err

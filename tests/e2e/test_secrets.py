@@ -46,6 +46,6 @@ def test_a_password_in_the_endpoint_is_refused_and_not_repeated(tmp_path: Path, 
     more = ["--endpoint-url", endpoint] if option else []
     ended = streammerge("merge", "s3://bucket/one/", "--into", "s3://bucket/into/", "--json", *more, env=env)
     assert ended.code == 2
-    assert "holds a user name or password" in ended.report["error"]
+    assert "contains a user name or password" in ended.report["error"]
     assert _PASSWORD not in ended.out + ended.err
     assert list(tmp_path.iterdir()) == []

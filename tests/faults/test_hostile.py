@@ -14,22 +14,22 @@ from command import environment, streammerge
 from fault_proxy import kind_of
 from scripted_s3 import Kept, Request, ScriptedS3, md5_of
 from streammerge import merge
-from streammerge.core.job import make_job
-from streammerge.core.keys import Location
-from streammerge.core.plan import Copy
+from streammerge.dataset.job import make_job
+from streammerge.dataset.objects import Location, S3Object
 from streammerge.errors import RunError, TransientError, UsageError
+from streammerge.planning.plan import CopyTask
+from streammerge.s3.client import S3Client, open_client
+from streammerge.s3.http_connection import LONGEST
 from streammerge.s3.options import ListingOrder, Options
-from streammerge.s3.retry import Retries
-from streammerge.s3.sessions import LONGEST
-from streammerge.s3.store import S3Store, open_store
+from streammerge.transfer.backoff import RetryPolicy
 from stub_s3 import Answer, Asked, listing, stub_s3
 
-_BOUND = 20.0  # seconds; whatever takes longer hangs
+_BOUND = 120.0  # seconds; whatever takes longer hangs
 _PROBES = 3  # times that the first look is tried
 _BUFFERED = 8 << 20  # bytes that may be on their way when the client has had enough
 _SOURCE, _DESTINATION = Location("bucket", "from/"), Location("bucket", "into/")
 _IMAGES = {f"from/ada/{number}.jpg": Kept(md5_of(str(number))) for number in range(3)}
-_COPY = Copy(0, "from/ada/1.jpg", "into/ada/1.jpg", 3, md5_of("1"), "2026-01-01T00:00:00.000Z", "ada")
+_COPY = CopyTask(S3Object("from/ada/1.jpg", 3, md5_of("1"), "2026-01-01T00:00:00.000Z"), 0, "into/ada/1.jpg", "ada")
 _PAGE = listing().body.encode()
 _ARGUMENTS = ("merge", "s3://bucket/from/", "--into", "s3://bucket/into/", "--min-images", "1", "--attempts", "2")
 
@@ -64,17 +64,17 @@ class Pouring:
 
 
 @contextlib.asynccontextmanager
-async def _store(url: str) -> AsyncIterator[S3Store]:
+async def _store(url: str) -> AsyncIterator[S3Client]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "KEY")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-SECRET")
-        patch.setattr("streammerge.s3.store._PROBES", Retries(attempts=_PROBES, base=0.01))
-        async with asyncio.timeout(_BOUND), open_store(Options(endpoint_url=url, timeout=10)) as store:
+        patch.setattr("streammerge.s3.probe._RETRIES", RetryPolicy(attempts=_PROBES, base=0.01))
+        async with asyncio.timeout(_BOUND), open_client(Options(endpoint_url=url, timeout=30)) as store:
             yield store
 
 
 @contextlib.asynccontextmanager
-async def _poured(pouring: Pouring) -> AsyncIterator[S3Store]:
+async def _poured(pouring: Pouring) -> AsyncIterator[S3Client]:
     server = await asyncio.start_server(pouring.serve, "127.0.0.1", 0)
     async with server, _store(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as store:
         yield store
@@ -132,7 +132,7 @@ async def test_object_longer_than_any_answer(monkeypatch: pytest.MonkeyPatch) ->
         ours(self, name, "10000000000" if (self.command, name) == ("HEAD", "Content-Length") else value)
 
     monkeypatch.setattr(BaseHTTPRequestHandler, "send_header", send_header)
-    s3 = ScriptedS3({_COPY.key: Kept(_COPY.etag), _COPY.target: Kept(_COPY.etag)})
+    s3 = ScriptedS3({_COPY.object.key: Kept(_COPY.object.etag), _COPY.target: Kept(_COPY.object.etag)})
     with stub_s3(s3) as server:
         async with _store(server.endpoint_url) as store:
             await store.probe(_SOURCE)
@@ -256,7 +256,7 @@ async def _merge(s3: ScriptedS3, order: ListingOrder) -> None:
     with stub_s3(s3) as server, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "KEY")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET-SECRET")
-        options = Options(endpoint_url=server.endpoint_url, timeout=10, attempts=2, listing_order=order)
+        options = Options(endpoint_url=server.endpoint_url, timeout=60, attempts=2, listing_order=order)
         async with asyncio.timeout(_BOUND):
             await merge(make_job(["s3://bucket/from/"], into="s3://bucket/into/", min_images=1), options)
 

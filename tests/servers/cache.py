@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from servers import Unavailable
-from streammerge.demo.guard import Guard
+from servers.guard import Guard
 
 _MAKING = 600.0  # seconds
 _LAST_LINES = 5

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from servers import Server
 from servers.ceph_root import ceph_root, run
-from streammerge.demo.guard import Guard
+from servers.guard import Guard
 from streammerge.demo.server import LOOPBACK, answers, free_ports, wait_until
 from streammerge.errors import RunError
 

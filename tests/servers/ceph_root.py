@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from servers import Unavailable, cache
-from streammerge.demo.guard import Guard
+from servers.guard import Guard
 
 _SUITE = "testing"  # stable's radosgw crashes on some keys
 _NAME = f"ceph-{_SUITE}"

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from servers import Server, Unavailable, cache
-from streammerge.demo.guard import Guard
+from servers.guard import Guard
 from streammerge.demo.server import LOOPBACK, answers, free_ports, wait_until
 
 _VERSION = "1.5.33"
 _NAME = f"ministack-{_VERSION}-{sys.implementation.cache_tag}"  # some of what it stands on is compiled
-_INSTALLING = 100.0  # seconds
-_STARTING = 30.0
+_INSTALLING = 250.0  # seconds
+_STARTING = 60.0
 
 
 @contextlib.contextmanager

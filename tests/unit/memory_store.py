@@ -3,20 +3,23 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from streammerge.core.join import Census, Identity, Listing
-from streammerge.core.keys import Listed, Location, Page
-from streammerge.core.layout import FOLDER, Layout
+from streammerge.dataset.counters import ListingCounters
+from streammerge.dataset.filter import Filter
+from streammerge.dataset.layout import FOLDER, Layout
+from streammerge.dataset.objects import Identity, Location, Page, S3Object
 from streammerge.errors import unwrap
-from streammerge.s3.retry import Retries
-from streammerge.scanning import scan
+from streammerge.listing.listing import Listing
+from streammerge.listing.scan import scan
+from streammerge.transfer.backoff import RetryPolicy
 
-ONE_TRY = Retries(attempts=1)
+ONE_TRY = RetryPolicy(attempts=1)
+_HIDDEN = Filter(hidden=True)  # names are chosen to be awkward, and many begin with a dot
 
 
 class MemoryStore:
     """Objects by bucket, listed in the order given; `sizes` are those of the pages, over and over."""
 
-    def __init__(self, buckets: dict[str, Sequence[Listed]], sizes: Sequence[int] = (1000,)) -> None:
+    def __init__(self, buckets: dict[str, Sequence[S3Object]], sizes: Sequence[int] = (1000,)) -> None:
         self._buckets = buckets
         self._sizes = sizes
         self.pages = 0
@@ -34,7 +37,7 @@ class MemoryStore:
         return Page(below[start:end], [], f"{number + 1} {end}" if end < len(below) else None)
 
 
-def in_order(objects: Iterable[Listed]) -> list[Listed]:
+def in_order(objects: Iterable[S3Object]) -> list[S3Object]:
     """Objects as Amazon lists them: in UTF-8 byte order of key."""
     return sorted(objects, key=lambda found: found.key.encode())
 
@@ -46,19 +49,30 @@ async def identities(
     ordered: bool = True,
     ranges: int = 1,
     layouts: Sequence[Layout] = (),
-    censuses: Sequence[Census] = (),
+    listing_counters: Sequence[ListingCounters] = (),
+    namespaces: Sequence[str] = (),
 ) -> list[Identity]:
     """What a scan hands over; the last location is listed as a destination. Raises the first error of a group."""
     listings = [
-        (location, Listing(location.prefix, census or Census(), layout or FOLDER, ordered, last < len(locations)))
-        for last, (location, layout, census) in enumerate(
-            itertools.islice(itertools.zip_longest(locations, layouts, censuses), len(locations)), 1
+        (
+            location,
+            Listing(
+                location.prefix,
+                counters or ListingCounters(),
+                (layout or FOLDER).behind(_HIDDEN),
+                ordered,
+                last < len(locations),
+                namespace or "",
+            ),
+        )
+        for last, (location, layout, counters, namespace) in enumerate(
+            itertools.islice(itertools.zip_longest(locations, layouts, listing_counters, namespaces), len(locations)), 1
         )
     ]
     found: list[Identity] = []
 
-    async def emit(identity: Identity) -> None:
-        found.append(identity)
+    async def emit(identities: Sequence[Identity]) -> None:
+        found.extend(identities)
 
     try:
         await scan(store, listings, ONE_TRY, emit, ranges=ranges)

@@ -4,11 +4,18 @@ from collections.abc import Mapping, Sequence
 from hashlib import md5
 from typing import Any
 
-from streammerge.core.job import Job, Source, make_job
-from streammerge.core.join import Identity, Image
-from streammerge.core.keys import Listed
-from streammerge.core.naming import Named
-from streammerge.core.plan import KEPT, Conflict, Copy, Decision, Found
+from streammerge.dataset.job import Job, make_job
+from streammerge.dataset.objects import Identity, Image, S3Object
+from streammerge.dataset.source import Source
+from streammerge.merging.copying import Copier, Ledger, Planned, copy_pool
+from streammerge.planning.collisions import Named
+from streammerge.planning.counters import Counters
+from streammerge.planning.outcomes import Outcome
+from streammerge.planning.plan import KEPT, Conflict, CopyTask, Decision
+from streammerge.report.progress import Progress
+from streammerge.s3.options import Options
+from streammerge.transfer.deadline import Deadline
+from streammerge.transfer.pool import Pool
 
 DAY = "2026-01-01T00:00:00.000Z"
 
@@ -18,27 +25,26 @@ def etag_of(content: str) -> str:
     return md5(content.encode()).hexdigest()
 
 
-def listed(key: str, content: str = "x", *, size: int | None = None, modified: str = DAY) -> Listed:
+def listed(key: str, content: str = "x", *, size: int | None = None, modified: str = DAY) -> S3Object:
     """An object as LIST reports it."""
-    return Listed(key, len(content) if size is None else size, etag_of(content), modified)
+    return S3Object(key, len(content) if size is None else size, etag_of(content), modified)
 
 
 def image(name: str, content: str = "x", *, below: str = "", modified: str = DAY, etag: str | None = None) -> Image:
     """An image whose key is `below` and its name."""
-    return Image(below + name, len(content), etag_of(content) if etag is None else etag, modified, name)
+    etag = etag_of(content) if etag is None else etag
+    return Image(S3Object(below + name, len(content), etag, modified), name)
 
 
-def copy(target: str = "out/id/a.jpg", content: str = "x", *, modified: str = DAY, etag: str | None = None) -> Copy:
+def copy(target: str = "out/id/a.jpg", content: str = "x", *, modified: str = DAY, etag: str | None = None) -> CopyTask:
     """A planned copy of an image with this content."""
-    return Copy(
-        0,
-        "one/id/a.jpg",
-        target,
-        len(content),
-        etag_of(content) if etag is None else etag,
-        modified,
-        target.split("/")[1],
-    )
+    etag = etag_of(content) if etag is None else etag
+    return CopyTask(S3Object("one/id/a.jpg", len(content), etag, modified), 0, target, target.split("/")[1])
+
+
+def copy_of(task: CopyTask, **changed: Any) -> CopyTask:
+    """The same task of an object that differs in these fields."""
+    return task._replace(object=task.object._replace(**changed))
 
 
 def identity(name: str, *members: Mapping[str, str]) -> Identity:
@@ -55,7 +61,7 @@ def identity(name: str, *members: Mapping[str, str]) -> Identity:
 
 def renamed_key(found: Image, key: str) -> Image:
     """The same image under another key."""
-    return found._replace(key=key)
+    return found._replace(object=found.object._replace(key=key))
 
 
 SOURCES = ("one/", "two/", "three/")
@@ -74,15 +80,25 @@ def source(url: str = "one=s3://data/one/", layout: str | None = None) -> Source
 
 def a_decision(*, conflicts: int = 0) -> Decision:
     """A decision about an identity that is kept, with nothing to copy; its conflicts are at `out/id/`."""
-    decision = Decision(Identity("id", []), (0,), KEPT, Named([]))
     targets = (f"out/id/{number}.jpg" for number in range(conflicts))
-    decision.conflicts += [Conflict(copy(target), image(target, "other"), certain=True) for target in targets]
-    return decision
+    found = [Conflict(copy(target), image(target, "other").object, certain=True) for target in targets]
+    return Decision(Identity("id", [[]]), (0,), KEPT, Named([[]], 0), conflicts=found)
 
 
-class Present:
-    """Judges that whatever lies at a target is the planned image."""
+def copying(
+    store: Copier, job: Job, counters: Counters, progress: Progress, options: Options
+) -> Pool[Planned, Outcome]:
+    """A pool that copies, and takes whatever is at a target for the planned image."""
 
-    async def is_present(self, copy: Copy, found: Found) -> bool:  # noqa: ARG002
-        """It is."""
+    async def is_present(_: CopyTask, __: S3Object) -> bool:
         return True
+
+    return copy_pool(
+        store,
+        job,
+        Ledger(counters, progress),
+        is_present,
+        options=options,
+        progress=progress,
+        deadline=Deadline(),
+    )

@@ -1,4 +1,7 @@
-"""What must hold for every merge, whatever the keys: nothing lost, nothing overwritten, no dependence on order."""
+"""What must hold for every merge, whatever the keys: nothing lost, nothing overwritten, no dependence on order.
+
+They hold for listing and planning together, so they belong to no single package.
+"""
 
 import asyncio
 import dataclasses
@@ -8,17 +11,21 @@ from random import Random
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from memory_store import MemoryStore, identities, in_order
 from samples import DAY, etag_of, image
 
-from streammerge.core.job import Job, make_job
-from streammerge.core.join import Census
-from streammerge.core.keys import Listed, Location
-from streammerge.core.naming import name_images
-from streammerge.core.plan import Copy, Decision, decide
-from streammerge.errors import RunError
+from streammerge.dataset.counters import ListingCounters
+from streammerge.dataset.identity_map import Mapped, check_map
+from streammerge.dataset.job import Job, make_job
+from streammerge.dataset.objects import Location, S3Object
+from streammerge.errors import RunError, UsageError
+from streammerge.planning.collisions import name_images
+from streammerge.planning.counters import Counters
+from streammerge.planning.mapping import HeldBack
+from streammerge.planning.plan import CopyTask, Decision, decide
+from streammerge.planning.report_of_counters import make_report
 
 PATTERN = "{identity}_{any}/{name}"  # several folders an identity: one source may collide with itself
 NAMES = ("s", "s_2", "2")  # chosen so that a renamed image meets the one that another source renames
@@ -84,44 +91,56 @@ def a_job(sources: int = 3, **rules: Any) -> Job:
         [f"{name}=s3://source-{position}/x/" for position, name in enumerate(NAMES[:sources])],
         into="s3://out/x/",
         layouts={NAMES[1]: PATTERN} if sources > 1 else {},
+        hidden=["include"],
         **rules,
     )
 
 
-def objects(contents: Contents) -> list[Listed]:
+def objects(contents: Contents) -> list[S3Object]:
     """The objects that a bucket with these contents lists, in order."""
     return in_order(
-        Listed(f"x/{below}", len(content), etag_of(content) + "-2" * content.endswith("~"), DAY)
+        S3Object(f"x/{below}", len(content), etag_of(content) + "-2" * content.endswith("~"), DAY)
         for below, content in contents.items()
     )
 
 
 class Outcome(NamedTuple):
-    """All decisions of a job, and what its sources set aside."""
+    """All decisions of a job, and what is ignored in its sources."""
 
     decisions: list[Decision]
-    censuses: list[Census]
+    listing_counters: list[ListingCounters]
 
     @property
     def kept(self) -> dict[str, tuple[int, str]]:
         """Source and key by target."""
-        return {copy.target: (copy.source, copy.key) for copy in self.copies}
+        return {copy.target: (copy.source, copy.object.key) for copy in self.copies}
 
     @property
-    def copies(self) -> list[Copy]:
+    def copies(self) -> list[CopyTask]:
         """The copies of all identities."""
         return [copy for decision in self.decisions for copy in decision.copies]
 
 
-def run(job: Job, store: MemoryStore, *, ordered: bool = True, ranges: int = 1) -> Outcome:
-    """Scan and decide as `merge` does."""
-    censuses = [Census() for _ in job.sources]
+def run(job: Job, store: MemoryStore, *, ordered: bool = True, ranges: int = 1, rows: Sequence[Mapped] = ()) -> Outcome:
+    """Scan, apply a map, and decide as `merge` does."""
+    listing_counters = [ListingCounters() for _ in job.sources]
     locations = [*(source.location for source in job.sources), job.destination]
     layouts = [source.layout for source in job.sources]
     found = asyncio.run(
-        identities(store, locations, ordered=ordered, ranges=ranges, layouts=layouts, censuses=censuses)
+        identities(
+            store,
+            locations,
+            ordered=ordered,
+            ranges=ranges,
+            layouts=layouts,
+            listing_counters=listing_counters,
+            namespaces=[source.namespace or "" for source in job.sources],
+        )
     )
-    return Outcome([decide(identity, job) for identity in found], censuses)
+    held = HeldBack(rows, NAMES)
+    found = [identity for identity in found if not held.takes(identity)]
+    found += held.settled(Counter())
+    return Outcome([decide(identity, job) for identity in found], listing_counters)
 
 
 def store_of(sources: Sequence[Contents], out: Contents | None = None, sizes: Sequence[int] = (1000,)) -> MemoryStore:
@@ -138,7 +157,7 @@ def by_identity(outcome: Outcome) -> dict[str, Decision]:
 
 def counts(outcome: Outcome) -> list[tuple[int, Counter[str]]]:
     """What the sources were seen to hold."""
-    return [(census.objects, census.reasons) for census in outcome.censuses]
+    return [(counters.objects, counters.reasons) for counters in outcome.listing_counters]
 
 
 @given(sources=SOURCES, rules=RULES, sizes=PAGE_SIZES, ranges=st.integers(1, 5))
@@ -166,6 +185,89 @@ def test_listing_order_does_not_change_the_plan(
     other = run(job, MemoryStore(dict(in_any_order), sizes), ordered=False)
     assert by_identity(other) == by_identity(one)
     assert counts(other) == counts(one)
+
+
+@given(
+    sources=SOURCES,
+    rules=RULES,
+    namespaces=st.tuples(*[st.sampled_from(["", "a", "a-", "s-", "é", "\U00010000"])] * 3),
+    sizes=PAGE_SIZES,
+    ranges=st.integers(1, 4),
+    ordered=st.booleans(),
+)
+def test_a_namespace_is_a_source_renamed_beforehand(
+    sources: Sequence[Contents],
+    rules: dict[str, Any],
+    namespaces: Sequence[str],
+    sizes: list[int],
+    ranges: int,
+    *,
+    ordered: bool,
+) -> None:
+    """Nothing is lost or split by it, in whatever order the sources are listed."""
+    sources = [{key: body for key, body in contents.items() if key[:1] != "/"} for contents in sources]
+    renamed = [
+        {namespace + key: body for key, body in contents.items()}
+        for namespace, contents in zip(namespaces, sources, strict=True)
+    ]
+    expected = run(a_job(**rules), store_of(renamed))
+    job = a_job(**rules, namespaces=dict(zip(NAMES, namespaces, strict=True)))
+    found = run(job, store_of(sources, sizes=sizes), ordered=ordered, ranges=ranges)
+    assert {(copy.target, copy.source, copy.object.etag) for copy in found.copies} == {
+        (copy.target, copy.source, copy.object.etag) for copy in expected.copies
+    }
+    assert by_identity(found).keys() == by_identity(expected).keys()
+
+
+_MAPPED = ("a", "a-b", "é", "e\u0301", "A", "new", "")
+
+
+@given(
+    sources=SOURCES,
+    rules=RULES,
+    table=st.dictionaries(st.tuples(st.integers(0, 2), st.sampled_from(IDENTITIES)), st.sampled_from(_MAPPED)),
+    sizes=PAGE_SIZES,
+    ranges=st.integers(1, 4),
+    ordered=st.booleans(),
+)
+def test_a_map_is_a_merge_of_sources_renamed_beforehand(
+    sources: Sequence[Contents],
+    rules: dict[str, Any],
+    table: dict[tuple[int, str], str],
+    sizes: list[int],
+    ranges: int,
+    *,
+    ordered: bool,
+) -> None:
+    """Nothing is lost or split by it, in whatever order the sources are listed."""
+    rows = [Mapped(NAMES[source], identity, to) for (source, identity), to in table.items()]
+    try:
+        check_map(rows, NAMES)
+    except UsageError:
+        return
+    renamed = []
+    for source, contents in enumerate(sources):
+        after = dict[str, str]()
+        last = dict[str, bytes]()
+        for key in sorted(contents, key=str.encode):
+            identity, _ = place(source, key)
+            to = table.get((source, identity), identity)
+            if identity and not to:
+                continue
+            new = to + key.removeprefix(identity)
+            if new in after:  # two objects cannot have one key
+                return
+            # Of one source's images with one name, the first key wins: not one that renaming puts first.
+            if new.encode() < last.get(to, b""):
+                return
+            after[new], last[to] = contents[key], new.encode()
+        renamed.append(after)
+    expected = run(a_job(**rules), store_of(renamed))
+    found = run(a_job(**rules), store_of(sources, sizes=sizes), ordered=ordered, ranges=ranges, rows=rows)
+    assert {(copy.target, copy.source, copy.object.etag) for copy in found.copies} == {
+        (copy.target, copy.source, copy.object.etag) for copy in expected.copies
+    }
+    assert by_identity(found).keys() == by_identity(expected).keys()
 
 
 class Naive(NamedTuple):
@@ -224,8 +326,8 @@ def settle(images: list[Placed], collisions: str, duplicates: str) -> tuple[dict
 
     def is_twin(one: Placed) -> bool:
         return not one.content.endswith("~") and any(
-            one.content == other.content and (duplicates == "content" or one.name == other.name)
-            for other in names.values()
+            one.content == other.content and (duplicates == "content" or one.name in (other.name, given))
+            for given, other in names.items()
             if duplicates != "none"
         )
 
@@ -252,7 +354,6 @@ def settle(images: list[Placed], collisions: str, duplicates: str) -> tuple[dict
     return names, twins, dropped
 
 
-@settings(max_examples=200)
 @given(sources=SOURCES, rules=RULES)
 def test_nothing_is_lost(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
     """Every object listed is kept, a duplicate, dropped, below the threshold or ignored, as the naive way has it."""
@@ -260,11 +361,29 @@ def test_nothing_is_lost(sources: Sequence[Contents], rules: dict[str, Any]) -> 
     expected = naive(sources, **rules)
     kept = outcome.kept
     named = [decision.named for decision in outcome.decisions]
-    below = sum(len(decision.named.kept) for decision in outcome.decisions if decision.verdict != "kept")
-    ignored = sum(census.reasons.total() for census in outcome.censuses)
+    below = sum(decision.named.images for decision in outcome.decisions if decision.verdict != "kept")
+    ignored = sum(counters.reasons.total() for counters in outcome.listing_counters)
     duplicates, dropped = sum(one.duplicates for one in named), sum(one.dropped for one in named)
     assert Naive(kept, duplicates, dropped, below, ignored) == expected
     assert len(kept) + below + duplicates + dropped + ignored == sum(map(len, sources))
+
+
+@given(sources=SOURCES, rules=RULES, parts=st.lists(st.integers(0, 3), min_size=1), seed=st.integers(0, 99))
+def test_counters_of_parts_add_up(
+    sources: Sequence[Contents], rules: dict[str, Any], parts: list[int], seed: int
+) -> None:
+    """Decisions that are counted apart, in any order, come to the report of all of them, examples included."""
+    job = a_job(**rules)
+    decisions = run(job, store_of(sources, sources[2])).decisions
+    whole, apart = Counters(job), [Counters(job) for _ in range(4)]
+    for decision in decisions:
+        whole.decided(decision)
+    for number, decision in enumerate(Random(seed).sample(decisions, len(decisions))):
+        apart[parts[number % len(parts)]].decided(decision)
+    added = Counters(job)
+    for part in Random(seed).sample(apart, 4):
+        added += part
+    assert make_report(added, "plan", requests={}, seconds=0.0) == make_report(whole, "plan", requests={}, seconds=0.0)
 
 
 @given(sources=SOURCES, rules=RULES)
@@ -272,19 +391,19 @@ def test_targets_and_images_are_unique(sources: Sequence[Contents], rules: dict[
     """No two copies have one target, none is made twice, and all lie below the destination."""
     copies = run(a_job(**rules), store_of(sources)).copies
     assert len({copy.target for copy in copies}) == len(copies)
-    assert len({(copy.source, copy.key) for copy in copies}) == len(copies)
+    assert len({(copy.source, copy.object.key) for copy in copies}) == len(copies)
     assert all(copy.target.startswith(f"x/{copy.identity}/") for copy in copies)
 
 
 @given(sources=SOURCES, rules=RULES)
 def test_a_second_run_finds_everything_there(sources: Sequence[Contents], rules: dict[str, Any]) -> None:
-    """Once the plan's copies are made, the same job has nothing to copy, no conflict, nothing extra."""
+    """Once the plan's copies are made, the same job has nothing to copy, no conflict, nothing unplanned."""
     job = a_job(**rules)
     copies = run(job, store_of(sources)).copies
-    out = {copy.target[2:]: sources[copy.source][copy.key[2:]] for copy in copies}
+    out = {copy.target[2:]: sources[copy.source][copy.object.key[2:]] for copy in copies}
     again = run(job, store_of(sources, out))
     assert Counter(copy for decision in again.decisions for copy in decision.present) == Counter(copies)
-    assert not any(decision.copies or decision.conflicts or decision.extra for decision in again.decisions)
+    assert not any(decision.copies or decision.conflicts or decision.unplanned for decision in again.decisions)
 
 
 @given(sources=SOURCES, rules=RULES, first=st.integers(1, 2))
@@ -313,11 +432,13 @@ def test_names_of_one_identity(members: list[dict[str, str]], names: list[str], 
     """Names are unique, sum up, keep the extension and the folder, and do not change with a source at the end."""
     images = [[image(name, member[name]) for name in sorted(member)] for member in members]
     named = name_images(images, names, **rules)
-    assert len({kept.name for kept in named.kept}) == len(named.kept)
-    assert len(named.kept) + named.duplicates + named.dropped == sum(map(len, images))
-    for kept in named.kept:
-        assert kept.name.rpartition("/")[0] == kept.image.name.rpartition("/")[0]
-        assert ("." not in kept.image.name) or kept.name.rpartition(".")[2] == kept.image.name.rpartition(".")[2]
+    kept = [image for of_source in named.kept for image in of_source]
+    assert len({image.name for image in kept}) == len(kept) == named.images
+    assert named.renamed == sum(image.name != image.object.key for image in kept)
+    assert len(kept) + named.duplicates + named.dropped == sum(map(len, images))
+    for (key, *_), name in kept:
+        assert name.rpartition("/")[0] == key.rpartition("/")[0]
+        assert ("." not in key) or name.rpartition(".")[2] == key.rpartition(".")[2]
     fewer = name_images(images[:-1], names, **rules)
     assert named.kept[: len(fewer.kept)] == fewer.kept
 
@@ -339,7 +460,7 @@ def test_the_join_yields_each_identity_whole(listings: list[set[str]], sizes: li
     assert order == sorted(set(order))
     for position, keys in enumerate(listings):
         expected = sorted((key for key in keys if key.find("/") > 0), key=str.encode)
-        by_name = {identity.name: [one.key[2:] for one in identity.members[position]] for identity in found}
+        by_name = {identity.name: [one.object.key[2:] for one in identity.members[position]] for identity in found}
         assert [
             key for name in sorted(by_name, key=lambda name: f"{name}/".encode()) for key in by_name[name]
         ] == expected
@@ -351,7 +472,6 @@ FAMILIES = st.dictionaries(
 )
 
 
-@settings(max_examples=50)
 @given(
     sources=st.lists(FAMILIES, min_size=1, max_size=3),
     size=st.integers(40, 200),
@@ -370,12 +490,12 @@ def test_ranges_lose_nothing(sources: list[dict[str, int]], size: int, ranges: i
         ]
         for families in sources
     ]
-    buckets = {f"bucket-{n}": in_order(Listed(key, 1, "", DAY) for key in of_one) for n, of_one in enumerate(keys)}
+    buckets = {f"bucket-{n}": in_order(S3Object(key, 1, "", DAY) for key in of_one) for n, of_one in enumerate(keys)}
     locations = [Location(bucket, "x/") for bucket in buckets]
     found = asyncio.run(identities(MemoryStore(dict(buckets), [size]), locations, ranges=ranges))
     assert len({identity.name for identity in found}) == len(found)
     for position, of_one in enumerate(keys):
-        listed = [one.key for identity in found for one in identity.members[position]]
+        listed = [one.object.key for identity in found for one in identity.members[position]]
         assert sorted(listed) == sorted(of_one)
 
 
@@ -389,7 +509,7 @@ def test_ranges_lose_nothing(sources: list[dict[str, int]], size: int, ranges: i
 @example(keys=["x/a/a.jpg", "x/a/a.jpg"], sizes=[1], ranges=1)
 def test_a_listing_out_of_order_is_an_error(keys: list[str], sizes: list[int], ranges: int) -> None:
     """Where order was promised a key that does not come after the one before it stops the run; otherwise none does."""
-    found = [Listed(key, 1, etag_of(key), DAY) for key in keys]
+    found = [S3Object(key, 1, etag_of(key), DAY) for key in keys]
     store = MemoryStore({"source": found, "out": []}, sizes)
     locations = [Location("source", "x/"), Location("out", "x/")]
     expected = {folder for folder, slash, _ in (key[2:].partition("/") for key in keys) if folder and slash}
@@ -401,7 +521,7 @@ def test_a_listing_out_of_order_is_an_error(keys: list[str], sizes: list[int], r
             asyncio.run(identities(store, locations))
     whole = asyncio.run(identities(store, locations, ordered=False))
     assert {one.name for one in whole} == expected
-    assert [one.key for identity in whole for one in identity.members[0]] == sorted(
+    assert [one.object.key for identity in whole for one in identity.members[0]] == sorted(
         {key for key in keys if key[2:].find("/") > 0}, key=str.encode
     )
 

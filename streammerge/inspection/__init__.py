@@ -1,0 +1,1 @@
+"""Inspect: what prefixes hold, and what a merge of them would keep."""

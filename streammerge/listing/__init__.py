@@ -1,0 +1,1 @@
+"""Prefixes in, complete identities out: pages, key ranges, the merge join."""

@@ -1,0 +1,1 @@
+"""The class list and the manifest, for training."""

@@ -1,0 +1,1 @@
+"""Merge and plan: list, decide, copy."""

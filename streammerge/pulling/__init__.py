@@ -1,0 +1,1 @@
+"""Pull: download a merged set to a training machine."""

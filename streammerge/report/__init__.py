@@ -1,0 +1,1 @@
+"""Progress during a run, and its report as text, JSON or page."""

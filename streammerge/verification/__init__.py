@@ -1,0 +1,1 @@
+"""Verify: compare the destination with what a merge would make of the sources."""
