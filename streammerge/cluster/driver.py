@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from streammerge.cluster import worker
 from streammerge.cluster.backlog import Backlog
 from streammerge.cluster.members import Cluster, call, deserted, result_of, welcome, workers_of
+from streammerge.cluster.pickling import unpack
 from streammerge.cluster.results import Answer, Recorder, Results, Total
 from streammerge.cluster.task import Task, Work
-from streammerge.cluster.watch import Watch
-from streammerge.cluster.wire import unpack
+from streammerge.cluster.workers_progress import Watch
 from streammerge.dataset.objects import Location
 from streammerge.errors import IncompleteError, RunError, StreamMergeError, UsageError
 from streammerge.listing.listing import Listing

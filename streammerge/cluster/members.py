@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from streammerge.cluster import worker
+from streammerge.cluster.pickling import pack
 from streammerge.cluster.task import Task, Work
-from streammerge.cluster.wire import pack
 from streammerge.cluster.worker import LostError, Versions, versions
 from streammerge.dataset.objects import Location
 from streammerge.errors import IncompleteError, StreamMergeError, UsageError

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from streammerge.cluster.backlog import Backlog
-from streammerge.cluster.doing import Text
 from streammerge.cluster.task import Done, Task
-from streammerge.cluster.watch import Watch
+from streammerge.cluster.task_runner import Text
+from streammerge.cluster.workers_progress import Watch
 from streammerge.dataset.objects import Identity
 from streammerge.errors import IncompleteError, StreamMergeError, UsageError
 from streammerge.report.units import counted

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import uvloop
 
 import streammerge
-from streammerge.cluster.doing import Reports, Told, do
+from streammerge.cluster.pickling import pack, unpack
 from streammerge.cluster.task import Task, Work
-from streammerge.cluster.wire import pack, unpack
+from streammerge.cluster.task_runner import Reports, Told, do
 from streammerge.dataset.objects import Location
 from streammerge.errors import StreamMergeError, UsageError
 from streammerge.garbage_collection import tuned_process

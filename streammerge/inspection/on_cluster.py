@@ -64,6 +64,7 @@ class SurveyWork:
             one_by_one(count),
             task.rests,
             enough=tools.enough,
+            hands_back=False,  # counting them takes less than sending them
             listed=tools.progress.listed,
             ranges=task.ranges,
             eager=task.eager,

@@ -77,7 +77,7 @@ async def scan(
     indexed()
     indexes = {position: task.result() for position, task in indexing.items()}
     whole = KeyRange(Join([listing for _, listing in listings], indexes, scattered=ranges > 1))
-    left = await _scan(reader, listings, [whole], emit, at_once=ranges)
+    left = await _Scan(reader, [listing for _, listing in listings], emit, at_once=ranges).run([whole])
     await emit(unite(left.shared))
 
 
@@ -102,42 +102,20 @@ async def scan_on(
     *,
     enough: Callable[[], bool],
     listed: Callable[[int], None] = lambda _: None,
+    hands_back: bool = True,
     ranges: int = RANGES,
     eager: bool = False,
 ) -> Left:
     """Continue the rests of some ranges, each identity once, until their end or until it is `enough`.
 
-    All listings must be read in order. enough: once it is true, it stays so. eager: cut ranges on little evidence,
-    since many are wanted at once. Raises as `scan` does.
+    All listings must be read in order. enough: once it is true, it stays so. hands_back: identities that are complete
+    only then are left to others; otherwise they are emitted all the same. eager: cut ranges on little evidence, since
+    many are wanted at once. Raises as `scan` does.
     """
     reader = _Reader(store, [location for location, _ in listings], retries, listed)
-    parts = [KeyRange.resumed([listing for _, listing in listings], rest) for rest in rests]
-    return await _scan(reader, listings, parts, emit, at_once=ranges, enough=enough, eager=eager)
-
-
-async def _scan(
-    reader: "_Reader",
-    listings: Sequence[tuple[Location, Listing]],
-    parts: Sequence[KeyRange],
-    emit: Emit,
-    *,
-    at_once: int,
-    enough: Callable[[], bool] = lambda: False,
-    eager: bool = False,
-) -> Left:
-    async with asyncio.TaskGroup() as group:
-        scanning = _Scan(
-            reader,
-            [listing for _, listing in listings],
-            emit,
-            at_once=at_once,
-            enough=enough,
-            eager=eager,
-            group=group,
-        )
-        for part in parts:
-            scanning.begin(part)
-    return scanning.left
+    each = [listing for _, listing in listings]
+    scanning = _Scan(reader, each, emit, at_once=ranges, enough=enough, hands_back=hands_back, eager=eager)
+    return await scanning.run([KeyRange.resumed(each, rest) for rest in rests])
 
 
 class _Reader:
@@ -217,9 +195,9 @@ class _Scan:
         emit: Emit,
         *,
         at_once: int,
-        enough: Callable[[], bool],
-        eager: bool,
-        group: asyncio.TaskGroup,
+        enough: Callable[[], bool] = lambda: False,
+        hands_back: bool = True,
+        eager: bool = False,
     ) -> None:
         self.left = Left([], [], [])
         self._reader = reader
@@ -227,13 +205,20 @@ class _Scan:
         self._emit = emit
         self._at_once = at_once
         self._enough = enough
+        self._hands_back = hands_back
         self._eager = eager
-        self._group = group
         self._active: set[_Reading] = set()
         self._free_requests = _FREE_REQUESTS + (8 * at_once if eager else 0)
         self._pages = self._cuts = 0
 
-    def begin(self, part: KeyRange, cut_from: _Reading | None = None) -> None:
+    async def run(self, parts: Sequence[KeyRange]) -> Left:
+        """Read ranges; returns what is left of them."""
+        async with asyncio.TaskGroup() as self._group:
+            for part in parts:
+                self._begin(part)
+        return self.left
+
+    def _begin(self, part: KeyRange, cut_from: _Reading | None = None) -> None:
         """Begin to read a range."""
         reading = _Reading(part, cut_from)
         self._active.add(reading)
@@ -266,10 +251,10 @@ class _Scan:
         self._cut_where_it_pays()
 
     async def _hand_over(self, part: KeyRange) -> None:
-        """Hand over what is complete, until it is enough."""
+        """Hand over what is complete, until it is enough if the rest is handed back."""
         complete = part.complete()
         while some := list(islice(complete, _AT_A_TIME)):
-            if self._enough():
+            if self._hands_back and self._enough():
                 self.left.complete.extend(some)
             else:
                 await self._emit(some)
@@ -293,4 +278,4 @@ class _Scan:
         reading.may_be_cut = self._eager and far is not None
         if far is not None:
             self._cuts += requests
-            self.begin(far, cut_from=reading)
+            self._begin(far, cut_from=reading)

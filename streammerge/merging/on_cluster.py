@@ -13,8 +13,8 @@ from streammerge.errors import RunError, UsageError
 from streammerge.journal.journal import Journal
 from streammerge.manifest.notes import Images
 from streammerge.merging.archived import archived_problem
+from streammerge.merging.cluster_work import MergeWork, PlanWork
 from streammerge.merging.leftovers import abort_uploads
-from streammerge.merging.parts import MergeWork, PlanWork
 from streammerge.merging.planner import Planner
 from streammerge.merging.sampling import sampled
 from streammerge.planning.throughput import Sample

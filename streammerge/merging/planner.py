@@ -150,7 +150,14 @@ class Planner:
         self.all_decided()
 
     async def decide_on(
-        self, rests: Sequence[Rest], emit: Emit, *, enough: Callable[[], bool], ranges: int, eager: bool
+        self,
+        rests: Sequence[Rest],
+        emit: Emit,
+        *,
+        enough: Callable[[], bool],
+        hands_back: bool,
+        ranges: int,
+        eager: bool,
     ) -> Left:
         """Continue some ranges, as `scan_on` does; each identity that is complete goes to `emit`."""
         return await scan_on(
@@ -160,6 +167,7 @@ class Planner:
             emit,
             rests,
             enough=enough,
+            hands_back=hands_back,
             listed=self.progress.listed,
             ranges=ranges,
             eager=eager,

@@ -1,13 +1,13 @@
 """How many requests may be in flight, and how soon the next may start, learned from the answers alone.
 
 Two bounds, each of which is alone in places: a store that makes requests wait does not refuse them, and one that
-refuses within 3 ms what it would serve in 100 ms just gets more to refuse from a bound in flight. `size` and `rate`
-have the strategies.
+refuses within 3 ms what it would serve in 100 ms just gets more to refuse from a bound in flight. `in_flight` and
+`rate` have the strategies.
 """
 
+from streammerge.transfer.in_flight import InFlight
 from streammerge.transfer.pace import Pace
 from streammerge.transfer.rate import TICK, Rate
-from streammerge.transfer.size import Size
 
 _SAMPLE, _PATIENCE = 16, 0.5  # answers a round waits for, and for how many seconds
 _FULL, _FULL_SHARE = 0.8, 1 / 6  # of the size, from which on it is reached; of the answers, for which it was
@@ -24,7 +24,7 @@ class Limiter:
     def __init__(self, *, start: int = 16, ceiling: int = 1024, floor: int = 1) -> None:
         if not 1 <= floor <= start <= ceiling:
             raise ValueError(f"a window needs 1 <= floor <= start <= ceiling, not {floor}, {start}, {ceiling}")
-        self._size = Size(start, ceiling, floor)
+        self._size = InFlight(start, ceiling, floor)
         self._rate = Rate()
         self._pace = Pace(self._rate.now)
         self._latency = self._body = 0.0  # means of a round: seconds for a first byte, and from there to the last

@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 from streammerge.cluster.members import Cluster
 from streammerge.cluster.task import Done, Task, Tools
+from streammerge.merging.cluster_work import PlannerWork, decide_task
 from streammerge.merging.on_cluster import PlannerTotal, decide_on_cluster
-from streammerge.merging.parts import PlannerWork, decide_task
 from streammerge.merging.planner import Planner
 from streammerge.s3.options import Options
 from streammerge.verification.byte_comparison import comparison_pool
@@ -30,7 +30,7 @@ class VerifyWork(PlannerWork):
             comparison_pool(tools.store, self.job, findings.compared_bytes, tools.progress) as doubts.comparisons,
             checksum_pool(tools.store, self.job, self.past, doubts.looked, tools.progress) as doubts.checksums,
         ):
-            await decide_task(planner, task, done, tools, doubts.settle)
+            await decide_task(planner, task, done, tools, doubts.settle, hands_back=True)
             await doubts.looked_at()
 
 

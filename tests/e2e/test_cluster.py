@@ -28,7 +28,7 @@ from scripted_s3 import Kept, Request, ScriptedS3, md5_of
 from seeding import multiply, new_bucket, put_all
 from servers import Server, connect
 from streammerge import Options, inspect, make_job, merge, plan, verify
-from streammerge.cluster import driver, members, wire
+from streammerge.cluster import driver, members, pickling
 from streammerge.journal.format import from_line
 from stub_s3 import Answer, stub_s3
 
@@ -99,12 +99,12 @@ async def test_every_command_on_a_cluster_that_is_there(moto_server: Server, mon
     travelled = list[bytes]()
 
     def packed(value: Any, known: Any = ()) -> bytes:
-        travelled.append(wire.pack(value, known))
+        travelled.append(pickling.pack(value, known))
         return travelled[-1]
 
     def unpacked(data: bytes, known: Any = ()) -> Any:
         travelled.append(data)
-        return wire.unpack(data, known)
+        return pickling.unpack(data, known)
 
     monkeypatch.setattr(members, "pack", packed)
     monkeypatch.setattr(driver, "unpack", unpacked)

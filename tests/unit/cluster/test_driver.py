@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from streammerge.cluster import driver, worker
-from streammerge.cluster.doing import Told
 from streammerge.cluster.driver import Crew
 from streammerge.cluster.members import Cluster
 from streammerge.cluster.task import Done, Task
+from streammerge.cluster.task_runner import Told
 from streammerge.cluster.worker import Looked
 from streammerge.dataset.counters import ListingCounters
 from streammerge.dataset.objects import Identity, Location

@@ -15,7 +15,7 @@ _HOLD, _ROUNDS = 3.0, 20.0  # seconds, and latencies, from the end of a ramp to 
 _LONGEST = 0.5  # seconds of a latency that is waited by: a stall of a minute is not to be felt for many
 
 
-class Size:
+class InFlight:
     """The bound on requests in flight; all times are monotonic seconds."""
 
     def __init__(self, start: int, ceiling: int, floor: int) -> None:

@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from streammerge.cluster.doing import Text
+from streammerge.cluster.task_runner import Text
 from streammerge.report.progress import Progress, WorkerProgress
 
 _OVER = 5.0  # seconds over which a rate is taken

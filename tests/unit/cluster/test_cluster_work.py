@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from memory_s3 import MemoryS3, Stored
 from streammerge.cluster.backlog import Backlog
-from streammerge.cluster.doing import Reports, do
 from streammerge.cluster.task import Task
+from streammerge.cluster.task_runner import Reports, do
 from streammerge.dataset.identity_map import Mapped
 from streammerge.dataset.job import Job, make_job
 from streammerge.dataset.objects import Location, S3Object
 from streammerge.manifest.wanted import Wanted
+from streammerge.merging.cluster_work import MergeWork
 from streammerge.merging.copying import Ledger
 from streammerge.merging.execution import copy_all
 from streammerge.merging.on_cluster import PlannerTotal
-from streammerge.merging.parts import MergeWork
 from streammerge.merging.planner import Planner
 from streammerge.planning.counters import Counters
 from streammerge.planning.outcomes import Made

@@ -75,7 +75,7 @@ class PlanWork(PlannerWork):
         async def settle(_: Decision) -> None:
             """Nothing more is done about it."""
 
-        await decide_task(planner, task, done, tools, settle)
+        await decide_task(planner, task, done, tools, settle, hands_back=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class MergeWork(PlannerWork):
 
             for copy in task.copies:
                 await pool.submit((copy, Execution(_decided_elsewhere(copy.identity), reevaluated=True)))
-            await decide_task(planner, task, done, tools, settle_part)
+            await decide_task(planner, task, done, tools, settle_part, hands_back=True)
 
         try:
             await copy_decided(planner, pool, ledger, decide, notes)
@@ -172,8 +172,14 @@ class _Keys(NamedTuple):
         return [dict(self.found)] if size else []
 
 
-async def decide_task(planner: Planner, task: Task, done: Done, tools: Tools, settle: Settle) -> None:
-    """Decide about the identities of a task, until it is enough; what is left is in `done`."""
+async def decide_task(
+    planner: Planner, task: Task, done: Done, tools: Tools, settle: Settle, *, hands_back: bool
+) -> None:
+    """Decide about the identities of a task, until it is enough; what is left is in `done`.
+
+    hands_back: so are identities that were listed when it was. Where a decision is all that is wanted, that takes less
+    than sending them.
+    """
     held = planner.held_back()
     emit = planner.decider_of_each(settle, held)
     for number, identity in enumerate(task.identities):
@@ -184,7 +190,9 @@ async def decide_task(planner: Planner, task: Task, done: Done, tools: Tools, se
             await planner.decide([identity], settle)
         else:
             await emit([identity])
-    left = await planner.decide_on(task.rests, emit, enough=tools.enough, ranges=task.ranges, eager=task.eager)
+    left = await planner.decide_on(
+        task.rests, emit, enough=tools.enough, hands_back=hands_back, ranges=task.ranges, eager=task.eager
+    )
     done.rests, done.shared, done.held = left.rests, left.shared, held.identities
     done.complete += left.complete
 
