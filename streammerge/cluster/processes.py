@@ -11,7 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_NEEDED = ("distributed", "streammerge.cluster.worker", "streammerge.s3.client")
+# Modules, imported in this order; commands are named only, since they are built on this package
+_NEEDED = (
+    "distributed",
+    "streammerge.cluster.worker",
+    "streammerge.inspection.on_cluster",
+    "streammerge.merging.on_cluster",
+    "streammerge.verification.on_cluster",
+    "streammerge.s3.client",
+    "streammerge.cluster.preload",
+)
 _METHOD = "distributed.worker.multiprocessing-method"
 _began: list[object] = []  # environment and directory of the process that is forked, once it exists
 

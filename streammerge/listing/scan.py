@@ -196,7 +196,7 @@ class _Scan:
         *,
         at_once: int,
         enough: Callable[[], bool] = lambda: False,
-        hands_back: bool = True,
+        hands_back: bool = False,
         eager: bool = False,
     ) -> None:
         self.left = Left([], [], [])
@@ -206,6 +206,8 @@ class _Scan:
         self._at_once = at_once
         self._enough = enough
         self._hands_back = hands_back
+        # Whoever takes them may make their copies first, in all ranges at once: then it would end late
+        self._at_a_time = max(1, _AT_A_TIME // at_once) if hands_back else _AT_A_TIME
         self._eager = eager
         self._active: set[_Reading] = set()
         self._free_requests = _FREE_REQUESTS + (8 * at_once if eager else 0)
@@ -253,7 +255,7 @@ class _Scan:
     async def _hand_over(self, part: KeyRange) -> None:
         """Hand over what is complete, until it is enough if the rest is handed back."""
         complete = part.complete()
-        while some := list(islice(complete, _AT_A_TIME)):
+        while some := list(islice(complete, self._at_a_time)):
             if self._hands_back and self._enough():
                 self.left.complete.extend(some)
             else:

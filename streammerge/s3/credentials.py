@@ -63,6 +63,12 @@ def _loader(paths: str | None) -> Loader:
     return create_loader(paths)
 
 
+def read_model() -> None:
+    """Read botocore's model of S3 ahead of any session of this process and its forks."""
+    for kind in ("service-2", "paginators-1", "endpoint-rule-set-1"):
+        _loader(None).load_service_model("s3", kind)
+
+
 def open_session(options: Options, *, sends: bool = True) -> AioSession:
     """Botocore's session, with its files read.
 
