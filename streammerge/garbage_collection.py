@@ -4,6 +4,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+THRESHOLDS = 50_000, 50, 100  # of allocations, and of collections of the younger generation
+
 
 @contextmanager
 def tuned_process() -> Iterator[None]:
@@ -13,7 +15,7 @@ def tuned_process() -> Iterator[None]:
     """
     thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
     gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
+    gc.set_threshold(*THRESHOLDS)
     try:
         yield
     finally:

@@ -16,10 +16,12 @@ from streammerge.cli.commands import commands
 from streammerge.cli.exits import BAD_USAGE, DONE, FAILED, STOPPING, ending
 from streammerge.cli.showing import show_error, tell_error
 from streammerge.cli.usage_errors import explain
+from streammerge.garbage_collection import THRESHOLDS
 
 
 def run_command() -> int:
     """Run the command of sys.argv and return its exit code."""
+    gc.set_threshold(*THRESHOLDS)  # what is still to be loaded is no garbage either
     _stand_in_for_what_is_closed()
     for name in ("streammerge", "botocore", "aiobotocore"):  # what they log is shown by us, or is in our message
         if not (logger := logging.getLogger(name)).handlers:

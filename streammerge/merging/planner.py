@@ -1,5 +1,6 @@
 """The planner: checks every prefix first, then lists, and decides identity by identity."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -92,9 +93,10 @@ class Planner:
             await self._check.before()
             check_apart(self.job.sources, overlap=self.store.overlap)
             return
-        with naming_side("the destination", self.job.destination):
-            self.destination_is_empty = (await self.store.probe(self.job.destination)).empty
-        await self._check.before()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._check.before())
+            with naming_side("the destination", self.job.destination):
+                self.destination_is_empty = (await self.store.probe(self.job.destination)).empty
         check_apart(self.job.sources, self.job.destination, self.store.overlap)
         self.counters.relayed = relayed_sources(self.store, self.job)
 

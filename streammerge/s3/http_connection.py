@@ -14,13 +14,14 @@ from typing import NamedTuple, cast
 
 import httptools
 
-from streammerge.s3.passage import PIECE, Passage
+from streammerge.s3.passage import LEAST, Passage
 
 LONGEST = 8 << 20  # bytes of an answer that is read whole; a page of 1,000 keys, percent-encoded, has 3.5 MB
 _LONGEST_HEAD = 1 << 16  # bytes of status line and headers
 _OVERHEAD = 8  # bytes on the wire for a byte of a body, as in chunks of one byte
 _OK = 200
 _LARGE = 1 << 16  # bytes of a body that is received where it stays
+_WRITTEN = 1 << 18  # bytes of a body that are written at once
 _INTERIM = range(100, 200)  # statuses that another answer follows
 
 
@@ -107,8 +108,8 @@ class HttpConnection(asyncio.BufferedProtocol):
         else:
             pieces = memoryview(body)
             while pieces and self._awaited is not None:
-                self.write(pieces[:PIECE])
-                pieces = pieces[PIECE:]
+                self.write(pieces[:_WRITTEN])
+                pieces = pieces[_WRITTEN:]
                 if self._blocked is not None:
                     await self._blocked
             rest = len(pieces)
@@ -272,7 +273,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             raise too_long(self._longest)
         if size > _LARGE and "transfer-encoding" not in self._headers:
             self._keeps = self._parser.should_keep_alive()
-            if self._passes and self._status == _OK and size > PIECE:
+            if self._passes and self._status == _OK and size > LEAST:
                 self._passage = Passage(self, size)
             else:
                 self._rest = memoryview(bytearray(size + 1))

@@ -26,7 +26,7 @@ from streammerge.s3.hashing import computed
 from streammerge.s3.http_connection import Answer, Body
 from streammerge.s3.multipart import tags_of
 from streammerge.s3.objects import Objects
-from streammerge.s3.passage import PIECE, Passage
+from streammerge.s3.passage import LEAST, Passage
 from streammerge.s3.request import send
 from streammerge.s3.sigv4 import encode_path, encode_query
 from streammerge.transfer.backoff import RetryPolicy, with_retries
@@ -86,7 +86,7 @@ class Relay:
         ends = (self._reading, source), (self._writing, self._destination)
         proxied = any(connection.addresses[place.bucket].proxy for connection, place in ends)
         passes = not proxied and source.bucket not in self._reading.read_whole
-        if passes and found.size > PIECE and is_plain_md5(found.etag):
+        if passes and found.size > LEAST and is_plain_md5(found.etag):
             async with memory.holding(min(found.size, _PASSING)):
                 if (relayed := await self._pass_on(replaces=replaces)) is not None:
                     return relayed
