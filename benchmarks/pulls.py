@@ -1,6 +1,6 @@
 """Small files a second, and CPU for a file, of `streammerge pull` and s5cmd: paired runs against the stand-in.
 
-    python benchmarks/pulls.py [--runs 5] [--files 20000] [--size 8192] [--latency-ms 0] [--folder DIR]
+    python benchmarks/pulls.py [--runs 5] [--files 20000] [--size 8192] [--latency-ms 0] [--no-checksums] [--folder DIR]
 
 Every round begins with an empty directory for each peer, and with the other peer first. Every peer must bring every
 file, byte for byte as many; the table has medians over rounds, and the ratio is the median of each round's: how many
@@ -88,13 +88,15 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--size", type=int, default=8192, help="bytes of a file")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="of every answer")
+    parser.add_argument("--no-checksums", action="store_true", help="the store has none: MD5s prove the files")
     parser.add_argument("--folder", type=Path, help="where to pull to (default: a temporary folder)")
     arguments = parser.parse_args()
     identities = arguments.files // 4
     declared = f"--dataset={PREFIX}:identities={identities}:images=4:size={arguments.size}"
     latency = f"--latency-ms=get={arguments.latency_ms},list={arguments.latency_ms}"
+    more = ["--no-checksums"] if arguments.no_checksums else []
     rounds: list[dict[str, Result]] = []
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, standin(declared, latency) as server:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder, standin(declared, latency, *more) as server:
         for number in range(arguments.runs):
             names = list(PEERS)[:: -1 if number % 2 else 1]
             rounds.append({name: run(name, server, Path(folder), identities * 4, arguments.size) for name in names})

@@ -152,6 +152,7 @@ def _arguments() -> argparse.Namespace:
     add("--refuse-late", action="store_true", help="answer 503 after the latency, not at once")
     add("--fault", action="append", default=[], metavar="KIND:FAULT=SHARE,…", help=f"faults: {', '.join(FAULTS)}")
     add("--tls", nargs=2, metavar=("CERT", "KEY"), help="PEM files")
+    add("--no-checksums", action="store_true", help="as Amazon before December 2024: it stores none by itself")
     add("--page-cache-mb", type=int, default=512, help="memory for rendered pages (default: 512)")
     return parser.parse_args()
 
@@ -165,7 +166,7 @@ async def _main(arguments: argparse.Namespace, parent: int) -> None:
     traffic = Traffic()
     rules = ("latency_ms", "limit", "jitter", "burst", "refuse_late")
     traffic.configure({name: getattr(arguments, name) for name in rules} | {"fault": _faults(arguments.fault)})
-    operations = Operations(traffic, arguments.page_cache_mb << 20)
+    operations = Operations(traffic, arguments.page_cache_mb << 20, checksums=not arguments.no_checksums)
     for bucket in arguments.bucket:
         operations.declare(bucket, "")
     objects = {text: operations.declare(*parse(text)) for text in arguments.dataset}

@@ -53,8 +53,9 @@ class Request:
 class Operations:
     """The buckets, and what can be done to them."""
 
-    def __init__(self, traffic: Traffic, page_cache: int) -> None:
+    def __init__(self, traffic: Traffic, page_cache: int, *, checksums: bool) -> None:
         self.traffic = traffic
+        self._checksums = checksums
         self.buckets: dict[bytes, Bucket] = {}
         self._pages = PageCache(page_cache)
         self._on_object: dict[bytes, Callable[[Request, Bucket], bytes]] = {
@@ -179,7 +180,10 @@ class Operations:
         body = record.read()
         span = request.header(b"range")
         if span is None:
-            return answer(b"200 OK", body, record.about, record.content_type)
+            about = record.about
+            if self._checksums and b"\r\nx-amz-checksum-mode: enabled" in request.lowered:
+                about += record.checksum
+            return answer(b"200 OK", body, about, record.content_type)
         first, _, final = span.removeprefix(b"bytes=").partition(b"-")
         start = int(first) if first else max(0, record.size - int(final))
         stop = min(int(final) + 1, record.size) if first and final else record.size

@@ -1,11 +1,14 @@
 """The bytes on the wire: whole HTTP answers, built once where they can be, and the bodies that uploads arrive in."""
 
+import base64
 import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
+
+import anycrc
 
 STARTED = time.time()
 NAMESPACE = b'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
@@ -39,6 +42,9 @@ def error(status: bytes, code: bytes, message: bytes = b"") -> bytes:
     return xml(b"<Error><Code>%b</Code><Message>%b</Message></Error>" % (code, message or code), status)
 
 
+_CRC = anycrc.Model("CRC64-NVME")
+
+
 def iso(seconds: float) -> bytes:
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(seconds)).encode()
 
@@ -57,6 +63,7 @@ class Record:
     entry: bytes = field(repr=False)  # the rest of its <Contents> behind the key
     copied: bytes = field(repr=False)  # the whole answer to a CopyObject from it
     about: bytes = field(repr=False)  # its headers, as GET and HEAD say them
+    checksum: bytes = field(repr=False)  # those of the checksum that Amazon stores since December 2024
     content_type: bytes = b"binary/octet-stream"
 
     @classmethod
@@ -79,7 +86,9 @@ class Record:
             % (NAMESPACE, iso(STARTED), etag)
         )
         about = b'ETag: "%b"\r\nLast-Modified: %b\r\nAccept-Ranges: bytes\r\n%b' % (etag, http_date(modified), metadata)
-        return cls(etag, len(body), read, entry, copied, about, content_type)
+        crc = base64.b64encode(_CRC.calc(body).to_bytes(8, "big"))
+        checksum = b"x-amz-checksum-crc64nvme: %b\r\nx-amz-checksum-type: FULL_OBJECT\r\n" % crc
+        return cls(etag, len(body), read, entry, copied, about, checksum, content_type)
 
     @classmethod
     def of_bytes(cls, body: bytes, *, content_type: bytes, metadata: bytes) -> Self:

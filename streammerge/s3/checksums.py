@@ -62,6 +62,8 @@ _ALGORITHMS: dict[str, Callable[[], Digest]] = {
     "sha256": hashlib.sha256,
 }
 
+FAST = ("crc64nvme", "crc32c", "crc32")  # those that take a tenth of the time of an MD5
+
 
 def in_answer(headers: Mapping[str, str]) -> Checksums:
     """The checksums of an object in the headers of an answer, whose names are in lower case."""
