@@ -197,7 +197,7 @@ def read_settings(kind: type, table: dict[str, Any], where: str, others: Sequenc
     """The settings of a dataclass in a table of a job file, by field name.
 
     where: names the table in errors. others: keys that it may also have, which are left out.
-    Raises UsageError on an unknown key, naming the nearest, and on a value of the wrong type.
+    Raises UsageError on an unknown key, and on a value of the wrong type.
     """
     known = {declared.key: declared for declared in settings_of(kind)}
     check_keys(table, [*others, *known], where)
@@ -212,11 +212,12 @@ def read_settings(kind: type, table: dict[str, Any], where: str, others: Sequenc
 
 
 def check_keys(table: dict[str, Any], known: Sequence[str], where: str) -> None:
-    """Raise UsageError where a table has a key that is not known, naming the nearest."""
+    """Raise UsageError where a table has a key that is not known, naming one that is much like it."""
     for key in table:
         if key not in known:
-            nearest = get_close_matches(key, known, n=1, cutoff=0)[0]
-            raise UsageError(f"{where}: unknown key {key!r}. Did you mean {nearest!r}? Known keys: {', '.join(known)}")
+            near = get_close_matches(key, known, n=1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            raise UsageError(f"{where}: unknown key {key!r}. {meant}Known keys: {', '.join(known)}")
 
 
 def check_choice(option: str, value: Any, choices: Sequence[str]) -> None:

@@ -52,7 +52,7 @@ def ending(error: BaseException) -> tuple[str, int]:
     """The message for one of STOPPING, and its exit code."""
     if not isinstance(error, StreamMergeError):
         code = error.code if isinstance(error, TerminatedError) else INTERRUPTED
-        return "interrupted. What was done is kept; run the same command again to resume", code
+        return "interrupted. Nothing is lost; run the same command again", code
     if isinstance(error, UsageError):
         return str(error), BAD_USAGE
     return str(error), INCOMPLETE if isinstance(error, IncompleteError) else FAILED

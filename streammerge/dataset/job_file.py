@@ -81,6 +81,14 @@ def write_job(job: Job) -> str:
     )
 
 
+# Where the keys of each kind belong
+_HOMES: dict[type, str] = {
+    Job: "the table [rules]",
+    Connection: "a [[sources]] table, or in [destination] beside url",
+    SourceSettings: "a [[sources]] table",
+}
+
+
 def _table_of(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
@@ -88,6 +96,9 @@ def _table_of(text: str) -> dict[str, Any]:
         bare = _BARE_URL.search(text)
         hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
         raise UsageError(f"the job is not TOML: {error}{hint}") from error
+    for kind, home in _HOMES.items():
+        if misplaced := table.keys() & {declared.key for declared in settings_of(kind)}:
+            raise UsageError(f"the job: the key {min(misplaced)!r} belongs in {home}")
     check_keys(table, _TOP, "the job")
     return table
 

@@ -70,9 +70,11 @@ def _job(summary: JournalSummary) -> Section:
 
 def _runs(summary: JournalSummary) -> list[Table]:
     rows: list[Row] = [
-        [_time(run.began), _time(run.ended) if run.ended is not None else "not ended", _outcome(run)]
+        [_time(run.began), _time(run.ended) if run.ended is not None else "", _outcome(run)]
         for run in summary.runs[-_RUNS:]
     ]
+    if summary.held and summary.runs and summary.runs[-1].ended is None:
+        rows[-1] = [*rows[-1][:2], "running"]
     return [Table(["Began (UTC)", "Ended (UTC)", "Outcome"], rows)] if rows else []
 
 
@@ -93,7 +95,7 @@ def _outcome(run: RunRecord) -> Phrase:
         else "incomplete"
     )
     if run.ended is None:
-        how = "unknown"
+        how = "killed, or its machine was lost"
     return (f"{how}, ", Number(run.present), " already there") if run.present else how
 
 

@@ -111,6 +111,8 @@ def test_flags_come_before_the_file() -> None:
         ("destination =", "not TOML"),
         ("destination = s3://bkt/o/\n", 'Put s3://bkt/o/ in quotes: "s3://bkt/o/"'),
         (f'into="s3://bkt/o/"\n{MINIMAL}', "the job: unknown key 'into'"),
+        ('endpoint-url="http://x"\n' + FILE, "'endpoint-url' belongs in a [[sources]] table, or in [destination]"),
+        ("min-images=2\n" + FILE, "'min-images' belongs in the table [rules]"),
         (f'destinaton="s3://bkt/o/"\n{MINIMAL}', "Did you mean 'destination'?"),
         (MINIMAL, 'needs destination = "…"'),
         (f"destination=1\n{MINIMAL}", "destination must be text"),

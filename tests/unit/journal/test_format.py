@@ -274,7 +274,7 @@ def test_summary_of_several_runs() -> None:
         "  Runs:        2",
         "",
         "  Began (UTC)          Ended (UTC)          Outcome",
-        "  1970-01-01 00:00:01  not ended            unknown",
+        "  1970-01-01 00:00:01                       killed, or its machine was lost",
         "  1970-01-01 00:02:00  1970-01-01 00:02:03  incomplete",
         "",
         "  Failed (UTC)         Key            Reason",
@@ -340,12 +340,13 @@ def test_how_a_run_ended() -> None:
     runs = text.index("  Began (UTC)          Ended (UTC)          Outcome")
     began, ended = "  1970-01-01 00:00:01", "1970-01-01 00:00:02"
     assert text[runs + 1 : runs + 6] == [
-        f"{began}  not ended            unknown",
+        f"{began}                       killed, or its machine was lost",
         *(
             f"{began}  {ended}  {how}"
             for how in ("complete, 1,234 already there", "stopped: interrupted\\x1b", "incomplete", "incomplete")
         ),
     ]
+    assert str(told_of(*lines, BEGAN, held=True)).split("\n")[runs + 5].split() == [*began.split(), "running"]
     both = str(told_of(*lines[:-2]))
     assert "- To resolve 1 conflict of a into b" in both
     assert "- To resume a into b, run the same command again" in both
