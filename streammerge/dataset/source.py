@@ -92,7 +92,8 @@ class SourceSettings(Connection):
         for extension in extensions:
             if extension not in IMAGE_EXTENSIONS:
                 known = ", ".join(sorted(IMAGE_EXTENSIONS))
-                raise UsageError(f"source {name}: extension {extension!r}: image extensions are {known}")
+                each = " Repeat the option for each." if "," in extension else ""
+                raise UsageError(f"source {name}: extension {extension!r}: image extensions are {known}.{each}")
         if self.namespace and ("/" in self.namespace or not self.namespace.isprintable()):
             raise UsageError(
                 f"source {name}: namespace {self.namespace!r}: it becomes part of folder names, so it must be "

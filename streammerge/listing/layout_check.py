@@ -71,10 +71,16 @@ def folder_above(location: Location) -> tuple[str, str] | None:
 
 
 def propose_layout(source: Source, level: FirstLevel) -> Layout | None:
-    """The layout that the names of a source propose that `looks_flat`; None if it does not."""
+    """The layout that the names of a source propose that `looks_flat`; None if it does not, or if they propose none.
+
+    Names that spell a single identity, beside folders, are images of nobody in particular.
+    """
     if looks_flat(source, level) is None:
         return None
-    return parse_layout(propose_pattern(level.names)).behind(source.layout.filter)
+    layout = parse_layout(propose_pattern(level.names))
+    if level.folders and spells_one(len({layout.place(name)[0] for name in level.names}), len(level.names)):
+        return None
+    return layout.behind(source.layout.filter)
 
 
 def looks_mixed(source: Source, level: FirstLevel) -> str | None:

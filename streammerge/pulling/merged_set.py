@@ -6,7 +6,7 @@ from streammerge.dataset.objects import Location
 from streammerge.dataset.source import Source, location_of
 from streammerge.errors import RunError, UsageError
 from streammerge.listing.first_level import look_around
-from streammerge.listing.layout_check import first_level, looks_flat
+from streammerge.listing.layout_check import first_level, folder_above, looks_flat
 from streammerge.listing.opening import open_store
 from streammerge.listing.suggestions import suggest
 from streammerge.s3.options import Options
@@ -36,9 +36,11 @@ async def check_merged(store: "S3Client", location: Location) -> None:
     if looks_flat(source, first_level(source, page)) and looks_flat(
         source, first_level(source, await look_around(store, location, page))
     ):
+        above = folder_above(location)
+        one = f"If it is the folder of one identity, pull {above[1]}; otherwise merge" if above else "Merge"
         raise UsageError(
             f"{location} looks flat: more images lie directly under the prefix than there are folders, and training "
-            "needs one folder per identity. Merge it first, with a --layout that says how names spell the identity"
+            f"needs one folder per identity. {one} it first, with a --layout that says how names spell the identity"
         )
 
 

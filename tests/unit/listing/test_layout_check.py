@@ -12,6 +12,7 @@ from streammerge.listing.layout_check import (
     looks_mixed,
     looks_nested,
     looks_unlike,
+    propose_layout,
 )
 
 FLAT = [listed(f"one/{name}_face.png") for name in ("ab", "ac", "ad")]
@@ -117,3 +118,12 @@ def test_a_source_like_its_pattern() -> None:
     assert looks_unlike(pattern, FLAT) is None
     assert looks_unlike(pattern, [FLAT[0], listed("one/ab/0.jpg")]) is None
     assert looks_unlike(pattern, []) is None
+
+
+def test_what_loose_names_propose() -> None:
+    """A layout, unless they spell a single identity beside folders: then folders are what counts."""
+    same = [listed(f"one/img_{number}.jpg") for number in range(5)]
+    assert str(propose_layout(source(), level(FLAT, 2))) == PATTERN
+    assert propose_layout(source(), level(same, 2)) is None
+    assert propose_layout(source(), level(same, 0)) is not None
+    assert propose_layout(source(), level([], 2)) is None
