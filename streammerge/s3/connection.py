@@ -197,8 +197,9 @@ async def connect(options: Options, shared: Shared | None = None) -> AsyncIterat
         hint = f". {_ENDPOINT}" if "endpoint:" in str(error) else ""
         raise UsageError(f"cannot connect to S3: {explain(error, core, options.profile)}{hint}") from error
     try:
-        _check_endpoint(client.meta.endpoint_url)
-        trust = _trust(core.get_config_variable("ca_bundle"))
+        has_tls = _check_endpoint(client.meta.endpoint_url)
+        bundle = core.get_config_variable("ca_bundle")  # which botocore reads without TLS, too
+        trust = _trust(bundle) if has_tls or bundle else None  # it takes 20 ms to read
         async with aclosing(HttpPool(trust, options.timeout)) as pool:
             connection = OpenConnection(options, client, pool, renewed, shared or Shared(options))
             connection.clock.rule(client)
@@ -209,12 +210,14 @@ async def connect(options: Options, shared: Shared | None = None) -> AsyncIterat
         await opening.__aexit__(None, None, None)
 
 
-def _check_endpoint(url: str) -> None:
+def _check_endpoint(url: str) -> bool:
+    """Whether it is reached by TLS. Raises UsageError where it is no URL for S3."""
     endpoint = urlsplit(url)
     if "@" in endpoint.netloc:
         raise UsageError(NOT_IN_URL)
     if endpoint.scheme not in ("http", "https"):
         raise UsageError(f"cannot connect to S3: invalid endpoint: {url}. {_ENDPOINT}")
+    return endpoint.scheme == "https"
 
 
 def _trust(ca_bundle: str | None) -> ssl.SSLContext:

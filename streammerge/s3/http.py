@@ -38,11 +38,12 @@ FAILED = (aiohttp.ClientError, httptools.HttpParserError, OSError)  # TimeoutErr
 class _Host:
     """A scheme, host and port: its idle connections, and its addresses."""
 
-    def __init__(self, root: URL, context: ssl.SSLContext, connecting: float, received: memoryview) -> None:
+    def __init__(self, root: URL, context: ssl.SSLContext | None, connecting: float, received: memoryview) -> None:
         assert root.host is not None
         assert root.port is not None
         self.host, self.port = root.host, root.port
         self.idle: deque[HttpConnection] = deque()
+        assert context is not None or root.scheme != "https"
         self._tls = context if root.scheme == "https" else None
         self._connecting = connecting
         self._new = partial(HttpConnection, received)
@@ -108,16 +109,16 @@ class UnsentError(OSError):
 class HttpPool:
     """Sends requests, as many at a time as it is asked for, within a running event loop.
 
-    session: an aiohttp session, for what goes through a proxy.
+    context: for TLS; None where no server is reached by it. session: aiohttp's, for what goes through a proxy.
     """
 
-    def __init__(self, context: ssl.SSLContext, timeout: float) -> None:
+    def __init__(self, context: ssl.SSLContext | None, timeout: float) -> None:
         self._context = context
         self._connecting = min(10.0, timeout)
         self._received = memoryview(bytearray(_RECEIVED))
         self.session = never_send_twice(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context, ttl_dns_cache=30, keepalive_timeout=20),
+                connector=aiohttp.TCPConnector(limit=0, ssl=context or True, ttl_dns_cache=30, keepalive_timeout=20),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
