@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,32 @@ async def test_a_source_that_is_rewritten_is_told_in_a_few_lines() -> None:
     assert (report.changed, report.copied) == (30, 60)
     assert sum("re-evaluating it" in note for note in progress.notes) == 20
     assert progress.notes.count("More identities changed after they were listed; the report has their number") == 1
+
+
+async def test_changed_identities_are_decided_anew_at_once() -> None:
+    """Many looks are under way at a time, not one after the other: eight of them wait for each other here."""
+    names = [f"id{number:02}" for number in range(40)]
+    keys = [f"{source}/{name}/a.jpg" for name in names for source in ("one", "two")]
+    s3 = ScriptedS3({key: Kept(md5_of(key)) for key in keys})
+    together, lock, met = threading.Barrier(8), threading.Lock(), list[str]()
+
+    def script(request: Request) -> Answer | None:
+        with lock:
+            if request.operation == "copy" and not met:
+                met.append("changed")
+                s3.objects.update({f"one/{name}/a.jpg": Kept(md5_of(f"new {name}"), 4, _LATER) for name in names})
+            waits = request.operation == "head" and len(met) <= together.parties
+            if waits:
+                met.append(request.key)
+        if waits:
+            together.wait(_BOUND / 2)
+        return None
+
+    s3.script = script
+    report = await _merge(s3)
+    assert (report.complete, report.changed, report.copied) == (True, 40, 80)
+    assert not together.broken
+    assert len(met) == 1 + together.parties
 
 
 async def test_an_identity_that_falls_below_the_threshold() -> None:

@@ -569,6 +569,21 @@ async def test_a_server_that_drips_does_not_hold_the_start() -> None:
     assert hanging == set()
 
 
+async def test_a_connection_that_cannot_be_opened_is_no_request() -> None:
+    """Nothing was sent, so nothing is counted, and nothing is paid for."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        server = stack.enter_context(stub_s3(ScriptedS3(_IMAGES)))
+        patch.setenv("AWS_ACCESS_KEY_ID", server.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", server.secret_key)
+        async with open_client(Options(endpoint_url=server.endpoint_url, timeout=60)) as store:
+            await store.probe(_SOURCE)
+            before = dict(store.requests)
+            stack.close()  # the server is gone
+            with pytest.raises(TransientError, match="cannot connect"):
+                await store.list_page(_SOURCE)
+            assert {kind: count for kind, count in store.requests.items() if count} == before
+
+
 def test_a_key_that_the_terminal_cannot_show() -> None:
     """A character that stdout has not is shown as its number, and ends nothing."""
     s3 = ScriptedS3({"from/ada/\N{GRINNING FACE}.jpg": Kept(md5_of("1")), **_IMAGES})
