@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from streammerge.cluster.driver import Crew
 from streammerge.cluster.members import Cluster
-from streammerge.cluster.task import Done, Task, Tools
+from streammerge.cluster.task import OVERTIME, Done, Task, Tools
 from streammerge.dataset.counters import ListingCounters
 from streammerge.dataset.objects import Identity, Location
 from streammerge.dataset.source import Source
@@ -64,7 +64,7 @@ class SurveyWork:
             one_by_one(count),
             task.rests,
             enough=tools.enough,
-            hands_back=False,  # counting them takes less than sending them
+            overtime=OVERTIME,
             listed=tools.progress.listed,
             ranges=task.ranges,
             eager=task.eager,

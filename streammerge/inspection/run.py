@@ -97,8 +97,8 @@ async def _inspect(
         seen = [source for source, _ in looked]
         inspection = _Inspection(store, progress, workers, noise=noise, decode=decode, thumbnails=thumbnails)
         survey, twins, found = await inspection.survey(seen)
-        as_folders = set[str]()
-        while (better := _judged(sources, survey, as_folders)) != seen:
+        as_folders, nobody = set[str](), set[str]()
+        while (better := _judged(sources, survey, as_folders, nobody)) != seen:
             survey, twins, found = await inspection.survey(seen := better)
         decoding = await inspection.decode(survey, save_corrupt)
         progress.listing_done()
@@ -132,26 +132,31 @@ async def _look(store: "S3Client", source: Source) -> tuple[Source, str | None]:
     return source, looks_nested(source, (await store.probe(source.location)).objects)
 
 
-def _judged(given: Sequence[Source], survey: Survey, counted: set[str]) -> list[Source]:
+def _judged(given: Sequence[Source], survey: Survey, counted: set[str], nobody: set[str]) -> list[Source]:
     """The sources with the layouts that counts speak for, where samples had decided.
 
-    counted: names of the sources whose folders were counted, which is final.
+    counted: names of the sources whose folders were counted, which is final. nobody: of those whose loose images spell
+    a single identity, so that their folders count.
     """
     better = list(survey.sources)
     for number, (source, mine, prefix) in enumerate(
         zip(given, survey.sources, survey.prefixes(proposed=[False] * len(given)), strict=True)
     ):
-        if not source.assumed or source.name in counted:
+        folders = prefix.in_folders + prefix.nested
+        if source.assumed and not mine.layout.is_folder and folders and prefix.identities == 1:
+            nobody.add(source.name)
+            better[number] = source
+        if not source.assumed or source.name in counted | nobody:
             continue
         if not mine.layout.is_folder:
-            if prefix.in_folders + prefix.nested >= prefix.loose:  # so there may be more folders than loose images
+            if folders >= prefix.loose:  # so there may be more folders than loose images
                 better[number] = source
             continue
         counted.add(source.name)
         skip = len(source.location.prefix)
         names = [key[skip:] for key in prefix.examples.get("not in a folder", ())]
         level = FirstLevel(prefix.ignored.get("not in a folder", 0), names, prefix.identities)
-        if proposal := propose_layout(source, level):
+        if proposal := propose_layout(source, level, sampled=False):
             better[number] = replace(source, layout=proposal)
     return better
 

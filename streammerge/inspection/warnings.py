@@ -50,7 +50,8 @@ def _of_one(prefix: PrefixReport) -> Iterator[str]:
     if prefix.layout_proposed:
         yield f"{name} is {prefix.layout_found}: {counted(prefix.loose, 'image')} in no folder. {_ways(prefix)}"
     elif prefix.loose and prefix.layout == "folder":
-        yield f"{name} has {counted(prefix.loose, 'image')} in no folder; merge will ignore {_them(prefix.loose)}"
+        told = f" if told --layout {name}=folder" if prefix.loose > prefix.identities else ""
+        yield f"{name} has {counted(prefix.loose, 'image')} in no folder; merge will ignore {_them(prefix.loose)}{told}"
     if prefix.images and prefix.identities == prefix.images:
         yield f"{name} has only one image per identity"
     if prefix.nested:

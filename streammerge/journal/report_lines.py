@@ -95,7 +95,7 @@ def _outcome(run: RunRecord) -> Phrase:
         else "incomplete"
     )
     if run.ended is None:
-        how = "killed, or its machine was lost"
+        how = "no end recorded, as after a kill"
     return (f"{how}, ", Number(run.present), " already there") if run.present else how
 
 

@@ -70,7 +70,7 @@ def folder_above(location: Location) -> tuple[str, str] | None:
     return printable(name), printable(str(Location(location.bucket, above and above + "/")))
 
 
-def propose_layout(source: Source, level: FirstLevel) -> Layout | None:
+def propose_layout(source: Source, level: FirstLevel, *, sampled: bool = True) -> Layout | None:
     """The layout that the names of a source propose that `looks_flat`; None if it does not, or if they propose none.
 
     Names that spell a single identity, beside folders, are images of nobody in particular.
@@ -78,7 +78,7 @@ def propose_layout(source: Source, level: FirstLevel) -> Layout | None:
     if looks_flat(source, level) is None:
         return None
     layout = parse_layout(propose_pattern(level.names))
-    if level.folders and spells_one(len({layout.place(name)[0] for name in level.names}), len(level.names)):
+    if sampled and level.folders and spells_one(len({layout.place(name)[0] for name in level.names}), len(level.names)):
         return None
     return layout.behind(source.layout.filter)
 

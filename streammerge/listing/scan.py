@@ -10,8 +10,10 @@ Listings that cannot be joined while they are read (a store without order, some 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
+from math import inf
 from typing import NamedTuple, Protocol
 
 from streammerge.dataset.objects import Identity, Location, Page
@@ -102,19 +104,19 @@ async def scan_on(
     *,
     enough: Callable[[], bool],
     listed: Callable[[int], None] = lambda _: None,
-    hands_back: bool = True,
+    overtime: float = 0.0,
     ranges: int = RANGES,
     eager: bool = False,
 ) -> Left:
     """Continue the rests of some ranges, each identity once, until their end or until it is `enough`.
 
-    All listings must be read in order. enough: once it is true, it stays so. hands_back: identities that are complete
-    only then are left to others; otherwise they are emitted all the same. eager: cut ranges on little evidence, since
+    All listings must be read in order. enough: once it is true, it stays so. overtime: seconds for which identities
+    that are complete are emitted even then, before they are left to others. eager: cut ranges on little evidence, since
     many are wanted at once. Raises as `scan` does.
     """
     reader = _Reader(store, [location for location, _ in listings], retries, listed)
     each = [listing for _, listing in listings]
-    scanning = _Scan(reader, each, emit, at_once=ranges, enough=enough, hands_back=hands_back, eager=eager)
+    scanning = _Scan(reader, each, emit, at_once=ranges, enough=enough, overtime=overtime, eager=eager)
     return await scanning.run([KeyRange.resumed(each, rest) for rest in rests])
 
 
@@ -196,7 +198,7 @@ class _Scan:
         *,
         at_once: int,
         enough: Callable[[], bool] = lambda: False,
-        hands_back: bool = False,
+        overtime: float = inf,
         eager: bool = False,
     ) -> None:
         self.left = Left([], [], [])
@@ -205,9 +207,10 @@ class _Scan:
         self._emit = emit
         self._at_once = at_once
         self._enough = enough
-        self._hands_back = hands_back
+        self._overtime = overtime
+        self._closes: float | None = None  # when the overtime is over
         # Whoever takes them may make their copies first, in all ranges at once: then it would end late
-        self._at_a_time = max(1, _AT_A_TIME // at_once) if hands_back else _AT_A_TIME
+        self._at_a_time = max(1, _AT_A_TIME // at_once) if not overtime else _AT_A_TIME
         self._eager = eager
         self._active: set[_Reading] = set()
         self._free_requests = _FREE_REQUESTS + (8 * at_once if eager else 0)
@@ -253,13 +256,21 @@ class _Scan:
         self._cut_where_it_pays()
 
     async def _hand_over(self, part: KeyRange) -> None:
-        """Hand over what is complete, until it is enough if the rest is handed back."""
+        """Hand over what is complete, until it is enough and overtime is over."""
         complete = part.complete()
         while some := list(islice(complete, self._at_a_time)):
-            if self._hands_back and self._enough():
+            if self._is_closed():
                 self.left.complete.extend(some)
             else:
                 await self._emit(some)
+
+    def _is_closed(self) -> bool:
+        if not self._enough():
+            return False
+        now = time.monotonic()
+        if self._closes is None:
+            self._closes = now + self._overtime
+        return now >= self._closes
 
     async def _next_page(self, reading: _Reading, number: int) -> Page:
         return await self._reader.page(number, reading.place(number))

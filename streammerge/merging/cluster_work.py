@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from streammerge.cluster.task import Done, Task, Tools
+from streammerge.cluster.task import OVERTIME, Done, Task, Tools
 from streammerge.dataset.job import Job
 from streammerge.dataset.objects import Identity, Location, to_the_second
 from streammerge.journal.buffered_lines import Lines
@@ -75,7 +75,7 @@ class PlanWork(PlannerWork):
         async def settle(_: Decision) -> None:
             """Nothing more is done about it."""
 
-        await decide_task(planner, task, done, tools, settle, hands_back=False)
+        await decide_task(planner, task, done, tools, settle, overtime=OVERTIME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class MergeWork(PlannerWork):
 
             for copy in task.copies:
                 await pool.submit((copy, Execution(_decided_elsewhere(copy.identity), reevaluated=True)))
-            await decide_task(planner, task, done, tools, settle_part, hands_back=True)
+            await decide_task(planner, task, done, tools, settle_part)
 
         try:
             await copy_decided(planner, pool, ledger, decide, notes)
@@ -173,12 +173,11 @@ class _Keys(NamedTuple):
 
 
 async def decide_task(
-    planner: Planner, task: Task, done: Done, tools: Tools, settle: Settle, *, hands_back: bool
+    planner: Planner, task: Task, done: Done, tools: Tools, settle: Settle, *, overtime: float = 0.0
 ) -> None:
     """Decide about the identities of a task, until it is enough; what is left is in `done`.
 
-    hands_back: so are identities that were listed when it was. Where a decision is all that is wanted, that takes less
-    than sending them.
+    overtime: as for `scan_on`.
     """
     held = planner.held_back()
     emit = planner.decider_of_each(settle, held)
@@ -191,7 +190,7 @@ async def decide_task(
         else:
             await emit([identity])
     left = await planner.decide_on(
-        task.rests, emit, enough=tools.enough, hands_back=hands_back, ranges=task.ranges, eager=task.eager
+        task.rests, emit, enough=tools.enough, overtime=overtime, ranges=task.ranges, eager=task.eager
     )
     done.rests, done.shared, done.held = left.rests, left.shared, held.identities
     done.complete += left.complete

@@ -157,7 +157,7 @@ class Planner:
         emit: Emit,
         *,
         enough: Callable[[], bool],
-        hands_back: bool,
+        overtime: float,
         ranges: int,
         eager: bool,
     ) -> Left:
@@ -169,7 +169,7 @@ class Planner:
             emit,
             rests,
             enough=enough,
-            hands_back=hands_back,
+            overtime=overtime,
             listed=self.progress.listed,
             ranges=ranges,
             eager=eager,

@@ -87,6 +87,14 @@ def recorded(stored: Checksums) -> str:
     return next((f"{algorithm} {value}" for algorithm, value in stored.full.items()), "")
 
 
+def is_one(algorithm: str, value: str) -> bool:
+    """Whether a value may be a checksum of this kind at all."""
+    try:
+        return len(base64.b64decode(value, validate=True)) == len(begin(algorithm).digest())
+    except ValueError:
+        return False
+
+
 def header_of(algorithm: str) -> str:
     """The header that carries such a checksum."""
     return _HEADER + algorithm

@@ -88,6 +88,7 @@ class OpenConnection:
     etags: ETags = field(default_factory=ETags)
     addresses: dict[str, Address] = field(default_factory=dict)
     unconditional: set[str] = field(default_factory=set)  # operations on which the server does not know If-None-Match
+    unsummed: set[str] = field(default_factory=set)  # buckets whose store refuses to be asked for checksums
     read_whole: set[str] = field(default_factory=set)  # buckets with objects that cannot be passed on
     copy_headers: Mapping[str, str] = field(init=False)  # of CopyObject, by the options
     _credentials: Credentials | None = None

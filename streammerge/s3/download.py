@@ -10,10 +10,11 @@ import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import NamedTuple
 
 from streammerge.dataset.objects import S3Object, printable
-from streammerge.errors import ChangedError, TransientError
+from streammerge.errors import ChangedError, ObjectError, TransientError
 from streammerge.s3 import checksums
 from streammerge.s3.connection import Address, OpenConnection
 from streammerge.s3.etags import etag_is_md5, plain
@@ -24,6 +25,7 @@ from streammerge.s3.request import send, unanswered
 from streammerge.s3.sigv4 import encode_path
 
 _OK, _PARTIAL = 200, 206
+_UNKNOWN_HEADER = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_IMPLEMENTED)
 _SLOWEST = 10_000  # bytes a second of a body that is not given up, beyond the time for one request
 _REFUSAL = 64 * 1024  # bytes of an error, and those too many that are told from an answer that is not S3's
 _PIECE = 1 << 18  # bytes that whoever takes them finds in the processor's cache, once they were proved
@@ -70,11 +72,10 @@ async def fetch(connection: OpenConnection, bucket: str, found: S3Object) -> Fet
     """
     what = f"get {printable(found.key)!r}"
     limit = slow_limit(connection, found.size)
-    asked = checksums.ASKED
-    answer = await get_pinned(connection, bucket, found, asked, what=what, size=found.size, time_limit=limit)
+    answer = await get_summed(connection, bucket, found, what=what, time_limit=limit)
     md5 = found.etag if etag_is_md5(found.etag, answer.headers) else ""
     stored = checksums.of_whole(answer.headers)
-    if md5 and stored and stored[0] not in checksums.FAST:
+    if stored and (not checksums.is_one(*stored) or (md5 and stored[0] not in checksums.FAST)):
         stored = None
     return Fetched(what, answer.body, md5, stored)
 
@@ -83,6 +84,28 @@ async def download(connection: OpenConnection, bucket: str, found: S3Object) -> 
     """The same, proved. Raises as `fetch` and `Fetched.proved` do."""
     fetched = await fetch(connection, bucket, found)
     return await beside(fetched.proved, found.size)
+
+
+async def get_summed(
+    connection: OpenConnection, bucket: str, found: S3Object, *, what: str, time_limit: float, passes: bool = False
+) -> Answer:
+    """GET a whole object as `get_pinned` does, with the checksums that are stored with it.
+
+    Some stores refuse to be asked for them, such as Backblaze B2 with a status of 400: they are asked for none again.
+    """
+    get = partial(
+        get_pinned, connection, bucket, found, what=what, size=found.size, time_limit=time_limit, passes=passes
+    )
+    if bucket in connection.unsummed:
+        return await get({})
+    try:
+        return await get(checksums.ASKED)
+    except ObjectError as error:
+        if error.status not in _UNKNOWN_HEADER:
+            raise
+    answer = await get({})
+    connection.unsummed.add(bucket)
+    return answer
 
 
 async def get_pinned(

@@ -251,7 +251,7 @@ class HttpConnection(asyncio.BufferedProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """For the parser: keep it."""
         if not self._is_read:
-            self._headers[name.decode("latin-1").lower()] = value.decode("utf-8", "replace")
+            self._headers[name.decode("latin-1").lower()] = value.strip(b" \t").decode("utf-8", "replace")
 
     def on_headers_complete(self) -> None:
         """For the parser: now the status is known."""

@@ -20,7 +20,7 @@ from streammerge.planning.outcomes import Made
 from streammerge.planning.plan import CopyTask
 from streammerge.s3 import checksums
 from streammerge.s3.connection import OpenConnection
-from streammerge.s3.download import get_pinned, slow_limit
+from streammerge.s3.download import get_summed, slow_limit
 from streammerge.s3.etags import etag_is_md5
 from streammerge.s3.hashing import computed
 from streammerge.s3.http_connection import Answer, Body
@@ -87,7 +87,7 @@ class Relay:
         proxied = any(connection.addresses[place.bucket].proxy for connection, place in ends)
         passes = not proxied and source.bucket not in self._reading.read_whole
         if passes and found.size > LEAST and is_plain_md5(found.etag):
-            async with memory.holding(min(found.size, _PASSING)):
+            async with memory.holding(min(2 * found.size, _PASSING)):
                 if (relayed := await self._pass_on(replaces=replaces)) is not None:
                     return relayed
         async with memory.holding(found.size):
@@ -134,13 +134,11 @@ class Relay:
 
     async def _read(self, *, passes: bool = False) -> Answer:
         found, source, connection = self._copy.object, self._source, self._reading
-        return await get_pinned(
+        return await get_summed(
             connection,
             source.bucket,
             found,
-            checksums.ASKED,
             what=read_of(source, found.key),
-            size=found.size,
             time_limit=slow_limit(connection, found.size),
             passes=passes,
         )

@@ -30,7 +30,7 @@ class VerifyWork(PlannerWork):
             comparison_pool(tools.store, self.job, findings.compared_bytes, tools.progress) as doubts.comparisons,
             checksum_pool(tools.store, self.job, self.past, doubts.looked, tools.progress) as doubts.checksums,
         ):
-            await decide_task(planner, task, done, tools, doubts.settle, hands_back=True)
+            await decide_task(planner, task, done, tools, doubts.settle)
             await doubts.looked_at()
 
 

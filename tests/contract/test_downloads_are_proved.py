@@ -10,7 +10,7 @@ from streammerge.errors import TransientError
 from streammerge.s3 import checksums
 from streammerge.s3.client import open_client
 from streammerge.s3.options import Options
-from stub_s3 import Answer, Asked, listing, stub_s3
+from stub_s3 import Answer, Asked, listing, refusal, stub_s3
 
 _BODY = "the picture" * 40_000
 _OTHER = _BODY[:-1] + "x"
@@ -76,6 +76,37 @@ def test_what_was_damaged(monkeypatch: pytest.MonkeyPatch, headers: dict[str, st
 def test_a_stored_checksum_that_is_wrong_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every store checks what a client says: an MD5 that is right has the last word."""
     assert _get(monkeypatch, _BODY, _stored(_OTHER)) == _BODY.encode()
+
+
+@pytest.mark.parametrize("value", ["", "odd", "rosUhgp5mIg", '"rosUhgp5mIg="', "composite"])
+def test_a_stored_checksum_that_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """What cannot be a CRC64NVME proves nothing, and refutes nothing."""
+    assert _get(monkeypatch, _BODY, _KMS | {"x-amz-checksum-crc64nvme": value}) == _BODY.encode()
+
+
+def test_a_store_that_refuses_to_be_asked_for_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked once, and the MD5 proves what it sends. Backblaze B2 answers 400 to that header."""
+    found = S3Object("set/ada/1.jpg", len(_BODY), _MD5, "2026-01-01T00:00:00.000Z")
+    asked: list[bool] = []
+
+    def answer(request: Asked) -> Answer:
+        if "list-type" in request.path:
+            return listing()
+        asked.append("x-amz-checksum-mode" in request.headers)
+        if asked[-1]:
+            return refusal(400, "InvalidArgument")
+        return Answer(200, _BODY, {"ETag": f'"{_MD5}"'})
+
+    async def get(endpoint: str) -> list[bytes]:
+        async with open_client(Options(endpoint_url=endpoint, timeout=60)) as store:
+            await store.probe(_SOURCE)
+            return [bytes(await store.get(_SOURCE, found)) for _ in range(3)]
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with stub_s3(answer) as server:
+        assert asyncio.run(get(server.endpoint_url)) == [_BODY.encode()] * 3
+    assert asked == [True, False, False, False]
 
 
 def test_no_md5_is_computed_where_a_crc_tells(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,12 +90,26 @@ def test_a_source_whose_etags_are_no_md5s_is_asked_once_for_an_object(monkeypatc
     assert (len(stores.gets), len(stores.puts)) == (4, 3)
 
 
+def test_a_source_that_refuses_to_be_asked_for_checksums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for them once."""
+
+    class _Refusing(_Stores):
+        def get(self) -> Answer:
+            asks = "x-amz-checksum-mode" in self.gets[-1].headers
+            return refusal(400, "InvalidArgument") if asks else super().get()
+
+    stores = _Refusing()
+    assert all(isinstance(each, Made) for each in _relayed(stores, monkeypatch, 3))
+    assert len(stores.gets) == 4
+
+
 def test_a_501_of_the_source_says_nothing_about_the_destination(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every PUT still has If-None-Match."""
 
     class _Refusing(_Stores):
         def get(self) -> Answer:
-            return refusal(501, "NotImplemented") if len(self.gets) == 1 else super().get()
+            # Twice, since it is asked anew without checksums
+            return refusal(501, "NotImplemented") if len(self.gets) <= 2 else super().get()
 
     stores = _Refusing()
     refused, *made = _relayed(stores, monkeypatch, 3)

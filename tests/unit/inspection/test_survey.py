@@ -249,9 +249,21 @@ def test_counts_have_the_last_word_on_layouts() -> None:
         (loose | folders, given, given),
     ):
         survey = survey_of([contents], tuple(taken_for)).survey
-        assert [str(one.layout) for one in _judged(given, survey, set())] == [str(one.layout) for one in better]
+        assert [str(one.layout) for one in _judged(given, survey, set(), set())] == [str(one.layout) for one in better]
     crowded = loose | {f"0/{image}.jpg": "1" for image in range(9)}
     counted = set[str]()
-    assert _judged(given, survey_of([crowded], as_pattern).survey, counted) == list(given)
-    assert _judged(given, survey_of([crowded], tuple(given)).survey, counted) == list(as_pattern)
-    assert _judged(given, survey_of([crowded], as_pattern).survey, counted) == list(as_pattern)
+    assert _judged(given, survey_of([crowded], as_pattern).survey, counted, set()) == list(given)
+    assert _judged(given, survey_of([crowded], tuple(given)).survey, counted, set()) == list(as_pattern)
+    assert _judged(given, survey_of([crowded], as_pattern).survey, counted, set()) == list(as_pattern)
+
+
+def test_loose_images_whose_names_spell_one_identity_are_nobodys() -> None:
+    """Beside folders, that is: the folders count, and are not judged again."""
+    given = make_sources(["p=s3://bucket-0/x/"])
+    as_pattern = (dataclasses.replace(given[0], layout=parse_layout("{identity}_{any}.{ext}")),)
+    contents = {f"img_{number}.jpg": "1" for number in range(30)} | {"0/0.jpg": "1", "1/0.jpg": "1"}
+    counted, nobody = set[str](), set[str]()
+    assert _judged(given, survey_of([contents], as_pattern).survey, counted, nobody) == list(given)
+    assert _judged(given, survey_of([contents], tuple(given)).survey, counted, nobody) == list(given)
+    people = {f"p{number % 3}_{number}.jpg": "1" for number in range(90)} | {"0/0.jpg": "1"}
+    assert _judged(given, survey_of([people], tuple(given)).survey, set(), set()) == list(as_pattern)

@@ -274,7 +274,7 @@ def test_summary_of_several_runs() -> None:
         "  Runs:        2",
         "",
         "  Began (UTC)          Ended (UTC)          Outcome",
-        "  1970-01-01 00:00:01                       killed, or its machine was lost",
+        "  1970-01-01 00:00:01                       no end recorded, as after a kill",
         "  1970-01-01 00:02:00  1970-01-01 00:02:03  incomplete",
         "",
         "  Failed (UTC)         Key            Reason",
@@ -340,7 +340,7 @@ def test_how_a_run_ended() -> None:
     runs = text.index("  Began (UTC)          Ended (UTC)          Outcome")
     began, ended = "  1970-01-01 00:00:01", "1970-01-01 00:00:02"
     assert text[runs + 1 : runs + 6] == [
-        f"{began}                       killed, or its machine was lost",
+        f"{began}                       no end recorded, as after a kill",
         *(
             f"{began}  {ended}  {how}"
             for how in ("complete, 1,234 already there", "stopped: interrupted\\x1b", "incomplete", "incomplete")
