@@ -1,14 +1,15 @@
 """How many requests may be in flight: as many as a store works on at once, so that none only wait.
 
 Strategy. The size doubles each round trip (slow start, RFC 5681; beyond what S3 is known to sustain, at a quarter of
-the pace, as in RFC 9406) until latency shows that requests queue. By Little's law it is set to what keeps the store
-busy, with something on top. Now and then it dips below that, which shows the latency without a queue, and ramps anew.
+the pace at most, as in RFC 9406) until latency shows that requests queue. By Little's law it is set to what keeps the
+store busy, with something on top. Now and then it dips below that, which shows the latency without a queue, and ramps
+anew.
 """
 
-from math import inf
+from math import inf, sqrt
 
 _SUSTAINED = 3500.0  # requests a second, of one prefix (planning/cost.py has the source)
-_CAREFUL = 0.25
+_CAREFUL, _E_FOLD = 0.25, 0.65  # the pace beyond that, at most; seconds in which it grows by a factor of e, at least
 _QUEUEING = 1.5  # times the latency without a queue: ends a ramp
 _ABOVE, _DIP = 1.3, 0.7  # times what keeps the store busy; times what may be in a queue
 _HOLD, _ROUNDS = 3.0, 20.0  # seconds, and latencies, from the end of a ramp to the next dip
@@ -24,7 +25,8 @@ class InFlight:
         self._top = 2.0 * start  # of this round of the ramp
         self.ramping = True
         self._kept = 0.0  # the size before the dip that goes on, if one does
-        self._lowest = inf  # latency
+        self._lowest = inf  # latency, as far as it is certain
+        self.before = start  # the size before it was last set
         self.since = self._settled = -inf  # sent since: tells of the present size; from when on there is enough of it
         self._dips_at = -inf
 
@@ -36,11 +38,11 @@ class InFlight:
     def grow(self, latency: float) -> None:
         """Take in an answer that came while the bound was reached."""
         if self.ramping:
-            step = 1.0 if self._exact < _SUSTAINED * latency else _CAREFUL
+            step = 1.0 if self._exact < _SUSTAINED * latency else min(_CAREFUL, latency / _E_FOLD)
             self._exact = min(self._exact + step, self._top, self._ceiling)
 
-    def tick(self, now: float, latency: float, waiting: float, bodies: float, *, full: bool) -> None:
-        """Judge a round: its mean latency, and whether this bound was reached.
+    def tick(self, now: float, latency: float, waiting: float, bodies: float, *, answers: int, full: bool) -> None:
+        """Judge a round: its mean latency, of so many answers, and whether this bound was reached.
 
         waiting, bodies: how many were in flight on average, before and after their first byte.
         """
@@ -55,7 +57,7 @@ class InFlight:
         elif not full:
             self._dips_at = dips_at
         elif self.ramping:
-            self._lowest = min(self._lowest, latency)
+            self._lowest = min(self._lowest, latency * (1 + 1 / sqrt(answers)))  # few may be quick by chance
             if latency > _QUEUEING * self._lowest:
                 self.ramping, self._dips_at = False, dips_at
                 self._set(now, _ABOVE * (waiting * self._lowest / latency + bodies) + 1, latency)
@@ -71,5 +73,6 @@ class InFlight:
             self._top = 2 * self._exact
 
     def _set(self, now: float, size: float, latency: float) -> None:
+        self.before = self.now
         self._exact = float(max(self._floor, min(int(size), self._ceiling)))
         self.since, self._settled = now, now + 2 * min(latency, 2 * _LONGEST)

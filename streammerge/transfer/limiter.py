@@ -84,7 +84,7 @@ class Limiter:
             if sent >= size.since:
                 self._answers += 1
                 self._latencies += duration
-        asked = size.now / max(latency + self._body, 0.001)
+        asked = (size.before if sent < size.since else size.now) / max(latency + self._body, 0.001)
         rate.answered(now, sent, refused=throttled, asked=asked, latency=latency, ramping=size.ramping)
         if rate.now < self._pace.rate:
             self._pace.rate = rate.now
@@ -103,5 +103,5 @@ class Limiter:
             full = self._full > _FULL_SHARE * self._answers
             bodies = self._bodies / self._judged
             self._body = bodies * elapsed / self._judged  # by Little's law
-            size.tick(now, self._latency, self._durations / elapsed, bodies, full=full)
+            size.tick(now, self._latency, self._durations / elapsed, bodies, answers=self._answers, full=full)
         self._begin(now)

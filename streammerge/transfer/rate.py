@@ -6,8 +6,9 @@ helps, the limit is found. If none does, refusals are noise, which asking for le
 tolerated, and looked at again at half the rate whenever refusals are more than that.
 
 From a limit the rate grows slowly at first, then at twice the pace each second (as CUBIC leaves its plateau), by a step
-that grows with the square root of the rate: who has less gains more, so that all who share a limit come to equal shares
-(binomial congestion control; Bansal and Balakrishnan, 2001).
+that is nearly the same at any rate: who has less gains relatively more, so that all who share a limit come to equal
+shares (Chiu and Jain, 1989). Where the rate grew fast, or without a bound, and refusals come late, it may be far above
+the limit by then: it is halved at once, and what came through meanwhile is taken for the limit.
 """
 
 from enum import Enum, auto
@@ -26,7 +27,8 @@ _MARGIN = 0.97  # of the limit: less lets a bucket recover, more wastes the limi
 _BRAKE = 0.9  # the first cut at most, since the share that raises an alarm exaggerates
 _SETTLING = 2.0  # latencies from a cut to answers that show its effect
 _PATIENCE = 1.0  # seconds in which others who share the limit come to ask for less, too, before refusals are noise
-_STEP, _OF_CUT = 1 / 3, 0.25  # growth in the first second: of the square root of the rate; of a cut, by its uncertainty
+_STEP, _ROOT = 1.5, 0.25  # growth in the first second: times this power of the rate
+_OF_CUT = 0.25  # and beyond that, of a cut, by its uncertainty
 _REACTION = 64  # starts in which the pace of growth doubles at most, and seconds in which it does: 1, or 2 latencies
 _FAST = 1.25  # factor of growth, each round, while the limit may be anywhere
 
@@ -53,6 +55,7 @@ class Rate:
         self._early = 0  # refusals of what is sent since then, and answered earlier
         self._suspicion = 0.0  # the CUSUM
         self._answers = self._refusals = 0  # since it was zero, or since the last cut
+        self._counted_from = -inf  # when the first of them came
         self._share = 1.0  # of refusals before the last cut
         self._all_answers = self._all_refusals = 0  # since the first cut
         self._base = self._pace = 0.0  # rate, and growth in a second, when the limit was found
@@ -74,24 +77,27 @@ class Rate:
         overshoots = ramping and self.now == inf
         rate = asked if self.now == inf else self.now
         allowed = _OVERSHOT if overshoots else max(_IGNORED, _SELDOM / rate, _TOLERATED * self._noise)
-        self._count(allowed, refused=refused)
+        self._count(now, allowed, refused=refused)
         growing = self._step is _Step.GROWS
         if refused and self._suspicion >= _ALARM * (2 if self._noise > _IGNORED else 1):
             if growing or self._answers + self._refusals >= _FEW:
-                self._cut(now, rate, latency, overshot=overshoots)
+                late = now - sent >= max(TICK, latency / 2)
+                self._cut(now, rate, latency, overshot=overshoots, late=late)
         elif not growing and self._answers >= max(_FEW, _HOLD / self._share):
             if self._step is _Step.LOOKS:
                 self._noise = min(self._noisiest, _at_most(self._refusals, self._answers))
             self._grow_from(max(self.now, self._limit))
 
-    def _count(self, allowed: float, *, refused: bool) -> None:
+    def _count(self, now: float, allowed: float, *, refused: bool) -> None:
+        if not self._answers:
+            self._counted_from = now
         self._answers += 1
         self._refusals += refused
         self._suspicion = max(0.0, self._suspicion + refused - allowed)
         if not self._suspicion and self._step is _Step.GROWS:
             self._answers = self._refusals = 0
 
-    def _cut(self, now: float, rate: float, latency: float, *, overshot: bool) -> None:
+    def _cut(self, now: float, rate: float, latency: float, *, overshot: bool, late: bool) -> None:
         share = self._refusals / self._answers
         if self._step is _Step.LOOKS and share <= _TOLERATED * self._noisiest:  # as much noise as there was
             self._noise = min(self._noisiest, _at_most(self._refusals, self._answers))
@@ -103,9 +109,12 @@ class Rate:
         else:
             self._all_answers += self._answers
             self._all_refusals += self._refusals
+        blind = late and self._step is _Step.GROWS and (overshot or not self._known)  # the rate may be far too high
         if self._step is _Step.GROWS:
             self._before = self.now
-            if overshot:
+            if blind:  # what came through is the better guess
+                accepted = _MARGIN * (self._answers - self._refusals - 1) / max(now - self._counted_from, TICK / 10)
+            elif overshot:
                 accepted = 0.0  # or anything
             elif share <= _NOISIEST:
                 accepted = max(accepted, _BRAKE * rate)
@@ -121,7 +130,7 @@ class Rate:
             self._grow_from(self._before)
             return
         self._share = share
-        half = self._step in (_Step.HALVED, _Step.LOOKS)
+        half = blind or self._step in (_Step.HALVED, _Step.LOOKS)
         self._lower(now, rate / 2 if half else max(self._limit, rate / 2), latency)
 
     def _aim(self, accepted: float, rate: float) -> None:
@@ -141,7 +150,7 @@ class Rate:
     def _grow_from(self, rate: float) -> None:
         self._step, self._grown = _Step.GROWS, 0.0
         self.now = self._base = rate
-        self._pace = _STEP * sqrt(rate) + _OF_CUT * self._share**2 * rate
+        self._pace = _STEP * rate**_ROOT + _OF_CUT * self._share**2 * rate
         self._forget()
 
     def tick(self, elapsed: float, latency: float, *, binding: bool) -> None:

