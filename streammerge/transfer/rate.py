@@ -113,7 +113,8 @@ class Rate:
         if self._step is _Step.GROWS:
             self._before = self.now
             if blind:  # what came through is the better guess
-                accepted = _MARGIN * (self._answers - self._refusals - 1) / max(now - self._counted_from, TICK / 10)
+                through = (self._answers - self._refusals - 1) / max(now - self._counted_from, TICK / 10)
+                accepted = _MARGIN * min(rate, through)
             elif overshot:
                 accepted = 0.0  # or anything
             elif share <= _NOISIEST:

@@ -229,11 +229,11 @@ def test_unknown_access_key(guarded: Place) -> None:
 
 
 def test_no_access_to_a_source(ceph: CephServer, guarded: Place) -> None:
-    """The source is named, and the permission that is missing."""
+    """The source that is refused first is named, and the permission that is missing."""
     client = connect(ceph.stranger)
     own = new_bucket(client)
     message = guarded.refused("@one/", "@two/", "--into", f"s3://{own}/merged/", server=ceph.stranger)
-    assert guarded.url("one/") in message
+    assert any(guarded.url(source) in message for source in ("one/", "two/"))
     assert "AccessDenied" in message
     assert "s3:ListBucket" in message
     assert contents(client, own, "") == {}
