@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from streammerge.cluster.settings import ClusterSettings
-from streammerge.errors import UsageError
+from streammerge.errors import IncompleteError, UsageError
 from streammerge.report.progress import Progress
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ async def open_cluster(
 ) -> AsyncIterator["Cluster | None"]:
     """A cluster whose workers have our versions, or None if none is asked for.
 
-    Raises UsageError if Dask is not installed, the scheduler cannot be reached, or a worker has other versions.
+    Raises UsageError if Dask is not installed, the scheduler cannot be reached, or a worker has other versions;
+    IncompleteError if a worker of this machine does not start.
     """
     if cluster is None or (isinstance(cluster, ClusterSettings) and not cluster):
         yield None
@@ -52,19 +53,24 @@ async def open_cluster(
         local = None
         if isinstance(cluster, ClusterSettings) and cluster.workers is not None:
             stack.enter_context(dask.config.set(_LOCAL | starting()))
-            with outliving_the_terminal():
-                local = await stack.enter_async_context(
-                    LocalCluster(
-                        n_workers=cluster.workers,
-                        threads_per_worker=1,
-                        processes=True,
-                        memory_limit=0,
-                        silence_logs=logging.CRITICAL,
-                        host="127.0.0.1",
-                        dashboard_address="127.0.0.1:0",
-                        asynchronous=True,
-                    )
-                )
+            starts = LocalCluster(
+                n_workers=cluster.workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                asynchronous=True,
+            )
+            try:
+                with outliving_the_terminal():
+                    local = await stack.enter_async_context(starts)
+            except RuntimeError as error:  # Dask has closed what it had started
+                raise IncompleteError(
+                    "a worker process ended while it started, as when memory runs out. Run the same command again, or "
+                    "with fewer workers"
+                ) from error
         address, security = _where(cluster, local)
         try:
             client = await stack.enter_async_context(

@@ -24,6 +24,7 @@ is a table with the settings of Connection:
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -96,11 +97,16 @@ def _table_of(text: str) -> dict[str, Any]:
         bare = _BARE_URL.search(text)
         hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
         raise UsageError(f"the job is not TOML: {error}{hint}") from error
-    for kind, home in _HOMES.items():
-        if misplaced := table.keys() & {declared.key for declared in settings_of(kind)}:
-            raise UsageError(f"the job: the key {min(misplaced)!r} belongs in {home}")
+    _check_homes(table, "the job")
     check_keys(table, _TOP, "the job")
     return table
+
+
+def _check_homes(table: dict[str, Any], where: str, own: Sequence[str] = ()) -> None:
+    """Raise UsageError where a table has a key that is not its own, but at home elsewhere."""
+    for kind, home in _HOMES.items():
+        if misplaced := table.keys() & {declared.key for declared in settings_of(kind)} - {*own}:
+            raise UsageError(f"{where}: the key {min(misplaced)!r} belongs in {home}")
 
 
 def _sources(table: dict[str, Any], settings: SourceArguments) -> tuple[Source, ...]:
@@ -110,6 +116,7 @@ def _sources(table: dict[str, Any], settings: SourceArguments) -> tuple[Source, 
     names, urls, chosen = [], [], []
     for number, entry in enumerate(tables, 1):
         where = f"source {entry.get('name', number)!s}"
+        _check_homes(entry, where, [declared.key for declared in settings_of(SourceSettings)])
         chosen.append(read_settings(SourceSettings, entry, where, ("name", "url")))
         names.append(_text(entry, "name", where) if "name" in entry else None)
         urls.append(_text(entry, "url", where))
@@ -133,6 +140,7 @@ def _rules(table: dict[str, Any]) -> dict[str, Any]:
     given = table.get("rules", {})
     if not isinstance(given, dict):
         raise UsageError("rules: write a table [rules]")
+    _check_homes(given, "the rules", [declared.key for declared in settings_of(Job)])
     return read_settings(Job, given, "the rules")
 
 

@@ -92,7 +92,10 @@ def _pairs(declared: Setting, values: Any, names: Sequence[str]) -> list[tuple[s
         pairs = [pair for text in values for pair in _split_value(declared, text, names)]
     for name, _ in pairs:
         if name not in names:
-            raise UsageError(f"{declared.option} {name}=…: there is no such source; the sources are {', '.join(names)}")
+            raise UsageError(
+                f"{declared.option} {name}=…: there is no such source; the sources are {', '.join(names)}. "
+                "To name one, write NAME=s3://…"
+            )
     return pairs
 
 

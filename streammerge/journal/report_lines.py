@@ -1,5 +1,6 @@
 """The report of `status`, as a description: each job whose journal was read."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -22,6 +23,7 @@ from streammerge.report.description import (
 from streammerge.report.units import counted, human_bytes
 
 _RUNS = 5  # the last ones; the JSON has all
+_REASON = 26  # characters of why a run ended, in the table
 _ROLES: dict[str, Role] = {"complete": "good", "incomplete": "bad", "interrupted": "bad", "refused": "bad"}
 _UNFINISHED = ("incomplete", "interrupted")
 
@@ -48,12 +50,14 @@ def _keeping(summaries: Sequence[JournalSummary]) -> str:
 
 
 def _job(summary: JournalSummary) -> Section:
+    reason = "; ".join(" ".join(line.split()) for line in summary.runs[-1].reason.splitlines()) if summary.runs else ""
     last = f"last record {_time(summary.last)} UTC" if summary.last is not None else ""
     return Section(
         summary.job or "Unknown job: its first run ended before it recorded anything",
         facts=[
             Fact("State", summary.state, last),
             *([Fact("Resume with", Key(summary.command))] if summary.command and summary.state in _UNFINISHED else []),
+            *([Fact("Reason", reason)] if len(reason) > _REASON else []),
             Fact("Journal", Key(summary.journal), (size(summary.size),)),
             Fact("Copied", Number(summary.copied), (size(summary.bytes),)),
             Fact("Failed", Number(summary.failed)),
@@ -86,7 +90,7 @@ def _failures(summary: JournalSummary) -> list[Table]:
 
 
 def _outcome(run: RunRecord) -> Phrase:
-    reason = "; ".join(" ".join(line.split()) for line in run.reason.splitlines())
+    reason = textwrap.shorten(run.reason, _REASON, placeholder=" …")
     how = (
         f"{'refused' if run.refused else 'stopped'}: {reason}"
         if reason

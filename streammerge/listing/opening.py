@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from streammerge.s3.client import S3Client
 
 
+_ALONE = "omit --workers, --scheduler and [cluster] in the job file, so that one process reads it whole"
+
+
 @asynccontextmanager
 async def open_store(options: Options) -> AsyncIterator["S3Client"]:
     """S3, for as long as the block lasts; of a group of errors the one that matters comes out of it.
@@ -65,13 +68,13 @@ def check_splittable(listings: Sequence[tuple[Location, Listing]]) -> None:
     for location, listing in listings:
         if not listing.ordered:
             raise UsageError(
-                f"{location}: the order of listings of its store is not known, so they cannot be split. Omit --workers "
-                "and --scheduler: one process reads them whole; or, if it is byte order, pass --listing-order sorted"
+                f"{location}: the order of listings of its store is not known, so they cannot be split. If it is byte "
+                f"order, pass --listing-order sorted; otherwise {_ALONE}"
             )
         if not listing.joinable:
             raise UsageError(
                 f"{location}: layout {listing.layout} does not begin with {{identity}} and literal text, so that its "
-                "listing cannot be split. Omit --workers and --scheduler: one process reads it whole"
+                f"listing cannot be split: {_ALONE}"
             )
 
 

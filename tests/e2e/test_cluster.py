@@ -158,6 +158,23 @@ def test_three_processes_make_what_one_makes(data: Merging, tmp_path: Path) -> N
     assert (again.report["copied"], again.report["already_present"]) == (0, again.report["images"])
 
 
+def test_a_worker_is_killed_while_it_starts(ministack_server: Server) -> None:
+    """Dask replaces it, or gives up: then running the same command again does the job."""
+    with contextlib.closing(connect(ministack_server)) as client:
+        data = _merging(ministack_server, client, 20)
+        env, arguments = environment(ministack_server), data.arguments("split/", *_SPLIT, "2", "--no-journal")
+        until = time.monotonic() + _BOUND
+        with started(*arguments, env=env) as process:
+            while not (workers := workers_of(process.pid)) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.01)
+            workers[0].kill()
+            ended = finished(process, env, timeout=_BOUND)
+        if ended.code:
+            assert (ended.code, "a worker process ended while it started" in ended.err) == (3, True)
+            assert data.merge("split/", *_SPLIT, "2", "--no-journal").code == 0
+        assert data.is_right("split/")
+
+
 @pytest.mark.full
 @pytest.mark.timeout(900)
 def test_workers_are_killed(ceph: Server, tmp_path: Path) -> None:
@@ -172,6 +189,8 @@ def test_workers_are_killed(ceph: Server, tmp_path: Path) -> None:
         with started(*arguments, env=env) as process:
             killed = 0
             until = time.monotonic() + _BOUND
+            while not data.count("split/") and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
             while process.poll() is None and killed < _KILLS and time.monotonic() < until:
                 time.sleep(chance.uniform(1, 4))
                 if workers := workers_of(process.pid):

@@ -112,6 +112,8 @@ def test_flags_come_before_the_file() -> None:
         ("destination = s3://bkt/o/\n", 'Put s3://bkt/o/ in quotes: "s3://bkt/o/"'),
         (f'into="s3://bkt/o/"\n{MINIMAL}', "the job: unknown key 'into'"),
         ('endpoint-url="http://x"\n' + FILE, "'endpoint-url' belongs in a [[sources]] table, or in [destination]"),
+        (FILE + "min-images=2", "source x: the key 'min-images' belongs in the table [rules]"),
+        (FILE + '[rules]\nlayout="folder"', "the rules: the key 'layout' belongs in a [[sources]] table"),
         ("min-images=2\n" + FILE, "'min-images' belongs in the table [rules]"),
         (f'destinaton="s3://bkt/o/"\n{MINIMAL}', "Did you mean 'destination'?"),
         (MINIMAL, 'needs destination = "…"'),

@@ -353,10 +353,11 @@ def test_how_a_run_ended() -> None:
 
 
 def test_a_run_that_an_error_has_stopped() -> None:
-    """Its reason is one line, and has to be resolved before the same command can go on."""
+    """Its reason is told whole, the table has its beginning, and it is to be resolved before the command can go on."""
     reason = "2 images are archived.\nTo merge without them:   --archived skip"
     text = str(told_of(BEGAN, records.ended(complete=False, at=2.0, reason=reason)))
-    assert "stopped: 2 images are archived.; To merge without them: --archived skip" in " ".join(text.split())
+    assert "Reason: 2 images are archived.; To merge without them: --archived skip" in " ".join(text.split())
+    assert "  stopped: 2 images are archived. …\n" in text
     assert "To resume a into b, resolve what stopped it, then run the same command again" in " ".join(text.split())
 
 
