@@ -42,7 +42,8 @@ _ANOTHER = (
 )  # than one process has
 _ASKED = os.environ.get("STREAMMERGE_KILL_OBJECTS")
 _FULL = int(_ASKED or 3_000)  # objects
-_KILLS, _SLOWLY = (10, "16") if _ASKED else (2, "4")  # workers to kill, while each has so few copies in flight
+_KILLS = 10 if _ASKED else 2  # workers to kill
+_SLOWLY = "400"  # requests a second, so that a run lasts for seconds on any machine
 _BOUND = 240.0  # seconds
 _TWO, _THREE = "{identity}_face.{ext}", "{identity}-{any}/{name}.{ext}"
 _LAYOUTS = ("--layout", f"two={_TWO}", "--layout", f"three={_THREE}")
@@ -184,7 +185,7 @@ def test_workers_are_killed(ceph: Server, tmp_path: Path) -> None:
         alone = data.merge("alone/", *_LAYOUTS, "--listing-order", "sorted", "--no-journal")
         env = environment(ceph)
         journal = tmp_path / "journal"
-        arguments = data.arguments("split/", *_SPLIT, "3", "--concurrency", _SLOWLY, "--journal", str(journal))
+        arguments = data.arguments("split/", *_SPLIT, "3", "--max-rate", _SLOWLY, "--journal", str(journal))
         chance = random.Random(0)
         with started(*arguments, env=env) as process:
             killed = 0
@@ -192,7 +193,7 @@ def test_workers_are_killed(ceph: Server, tmp_path: Path) -> None:
             while not data.count("split/") and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.1)
             while process.poll() is None and killed < _KILLS and time.monotonic() < until:
-                time.sleep(chance.uniform(1, 4))
+                time.sleep(chance.uniform(0.5, 2.5))
                 if workers := workers_of(process.pid):
                     with contextlib.suppress(psutil.Error):
                         chance.choice(workers).kill()
@@ -216,7 +217,7 @@ def test_the_driver_is_stopped(ceph: Server, tmp_path: Path, number: signal.Sign
     with contextlib.closing(connect(ceph)) as client:
         data = _merging(ceph, client, _FULL)
         env = environment(ceph)
-        arguments = data.arguments("split/", *_SPLIT, "3", "--concurrency", _SLOWLY, "--journal", str(tmp_path / "j"))
+        arguments = data.arguments("split/", *_SPLIT, "3", "--max-rate", _SLOWLY, "--journal", str(tmp_path / "j"))
         for _ in range(2):
             before = data.count("split/")
             with started(*arguments, env=env) as process:
@@ -244,7 +245,7 @@ def test_the_scheduler_is_gone(ceph: Server, tmp_path: Path) -> None:
         data = _merging(ceph, client, _FULL)
         env = environment(ceph)
         cluster = [stack.enter_context(_dask(program, tmp_path, env)) for program in ("scheduler", "worker", "worker")]
-        more = (*_LAYOUTS, "--listing-order", "sorted", "--scheduler", _address(tmp_path), "--concurrency", _SLOWLY)
+        more = (*_LAYOUTS, "--listing-order", "sorted", "--scheduler", _address(tmp_path), "--max-rate", _SLOWLY)
         arguments = data.arguments("split/", *more, "--no-journal")
         with started(*arguments, env=env) as process:
             until = time.monotonic() + _BOUND
