@@ -24,7 +24,6 @@ is a table with the settings of Connection:
 
 import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Unpack
 
@@ -102,11 +101,16 @@ def _table_of(text: str) -> dict[str, Any]:
     return table
 
 
-def _check_homes(table: dict[str, Any], where: str, own: Sequence[str] = ()) -> None:
-    """Raise UsageError where a table has a key that is not its own, but at home elsewhere."""
+def _check_homes(table: dict[str, Any], where: str, own: type | None = None) -> None:
+    """Raise UsageError where a table has a key that is at home elsewhere. own: the settings that it holds."""
+    foreign = table.keys() - (_keys(own) if own else ())
     for kind, home in _HOMES.items():
-        if misplaced := table.keys() & {declared.key for declared in settings_of(kind)} - {*own}:
+        if misplaced := foreign & _keys(kind):
             raise UsageError(f"{where}: the key {min(misplaced)!r} belongs in {home}")
+
+
+def _keys(kind: type) -> set[str]:
+    return {declared.key for declared in settings_of(kind)}
 
 
 def _sources(table: dict[str, Any], settings: SourceArguments) -> tuple[Source, ...]:
@@ -116,7 +120,7 @@ def _sources(table: dict[str, Any], settings: SourceArguments) -> tuple[Source, 
     names, urls, chosen = [], [], []
     for number, entry in enumerate(tables, 1):
         where = f"source {entry.get('name', number)!s}"
-        _check_homes(entry, where, [declared.key for declared in settings_of(SourceSettings)])
+        _check_homes(entry, where, SourceSettings)
         chosen.append(read_settings(SourceSettings, entry, where, ("name", "url")))
         names.append(_text(entry, "name", where) if "name" in entry else None)
         urls.append(_text(entry, "url", where))
@@ -140,7 +144,7 @@ def _rules(table: dict[str, Any]) -> dict[str, Any]:
     given = table.get("rules", {})
     if not isinstance(given, dict):
         raise UsageError("rules: write a table [rules]")
-    _check_homes(given, "the rules", [declared.key for declared in settings_of(Job)])
+    _check_homes(given, "the rules", Job)
     return read_settings(Job, given, "the rules")
 
 

@@ -55,7 +55,7 @@ class Fetched(NamedTuple):
         if self.md5:
             _check_md5(self.what, self.md5, digest.digest().hex())
         elif self.stored:
-            raise _damaged(self.what, f"{self.stored[0].upper()} is not the one that is stored with it")
+            raise damaged(self.what, f"{self.stored[0].upper()} is not the one that is stored with it")
 
     def proved(self) -> Body:
         """All of it. Raises as `pieces` does."""
@@ -208,8 +208,9 @@ def _check_size(what: str, size: int, received: int) -> None:
 
 def _check_md5(what: str, etag: str, digest: str) -> None:
     if digest != etag:
-        raise _damaged(what, "MD5 is not its ETag")
+        raise damaged(what, "MD5 is not its ETag")
 
 
-def _damaged(what: str, why: str) -> TransientError:
+def damaged(what: str, why: str) -> TransientError:
+    """The error for a body that is not what it must be; `why` says what of it differs."""
     return TransientError(f"{what}: its {why}: it was damaged on its way", code="BadDigest")

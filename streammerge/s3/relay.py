@@ -20,7 +20,7 @@ from streammerge.planning.outcomes import Made
 from streammerge.planning.plan import CopyTask
 from streammerge.s3 import checksums
 from streammerge.s3.connection import OpenConnection
-from streammerge.s3.download import get_summed, slow_limit
+from streammerge.s3.download import damaged, get_summed, slow_limit
 from streammerge.s3.etags import etag_is_md5
 from streammerge.s3.hashing import computed
 from streammerge.s3.http_connection import Answer, Body
@@ -155,8 +155,7 @@ class Relay:
         return await _md5(answer.body)
 
     def _was_damaged(self, why: str) -> TransientError:
-        what = read_of(self._source, self._copy.object.key)
-        return TransientError(f"{what}: its {why}: it was damaged on its way", code=_REFUSED)
+        return damaged(read_of(self._source, self._copy.object.key), why)
 
     async def _headers(self, answered: Mapping[str, str], md5: str) -> dict[str, str]:
         """The headers of a PUT of what an answer describes."""

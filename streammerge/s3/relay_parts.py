@@ -16,7 +16,7 @@ from streammerge.errors import ObjectError, TransientError
 from streammerge.planning.plan import CopyTask
 from streammerge.s3 import checksums
 from streammerge.s3.connection import OpenConnection
-from streammerge.s3.download import get_pinned, slow_limit
+from streammerge.s3.download import damaged, get_pinned, slow_limit
 from streammerge.s3.etags import etag_is_md5, plain
 from streammerge.s3.hashing import computed
 from streammerge.s3.http_connection import Body
@@ -94,11 +94,8 @@ class RelayedParts:
             return
         if not (self._by_etag and self._seen.get(self._object) == found):
             self._seen[self._object] = found
-            raise TransientError(
-                f"{read_of(self._source, self._object.key)}: its checksum is not the one that is stored with it: it "
-                "was damaged on its way",
-                code="BadDigest",
-            )
+            what = read_of(self._source, self._object.key)
+            raise damaged(what, "checksum is not the one that is stored with it")
 
     async def _take_in(self, number: int, body: Body) -> None:
         if self._whole is not None:
