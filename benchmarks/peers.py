@@ -106,6 +106,7 @@ def environment(server: StandIn, folder: str) -> dict[str, str]:
     settings.write_text(f"[default]\ns3 =\n  max_concurrent_requests = {_WORKERS}\n  max_queue_size = 10000\n")
     trust = {"AWS_CA_BUNDLE": str(server.certificate)} if server.certificate else {}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "RCLONE_", "S3_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # whoever installs a package has its bytecode
     return (
         kept
         | trust

@@ -78,8 +78,8 @@ def in_fields(fields: Mapping[str, Any]) -> Checksums:
 
 
 def of_whole(headers: Mapping[str, str]) -> tuple[str, str] | None:
-    """A checksum of the full object in an answer: its algorithm and its value; None if it has none."""
-    return next(iter(in_answer(headers).full.items()), None)
+    """A checksum of the full object in an answer: its algorithm and its value; None if it has none that can be one."""
+    return next((known for known in in_answer(headers).full.items() if _is_one(*known)), None)
 
 
 def recorded(stored: Checksums) -> str:
@@ -87,7 +87,7 @@ def recorded(stored: Checksums) -> str:
     return next((f"{algorithm} {value}" for algorithm, value in stored.full.items()), "")
 
 
-def is_one(algorithm: str, value: str) -> bool:
+def _is_one(algorithm: str, value: str) -> bool:
     """Whether a value may be a checksum of this kind at all."""
     try:
         return len(base64.b64decode(value, validate=True)) == len(begin(algorithm).digest())

@@ -75,7 +75,7 @@ async def fetch(connection: OpenConnection, bucket: str, found: S3Object) -> Fet
     answer = await get_summed(connection, bucket, found, what=what, time_limit=limit)
     md5 = found.etag if etag_is_md5(found.etag, answer.headers) else ""
     stored = checksums.of_whole(answer.headers)
-    if stored and (not checksums.is_one(*stored) or (md5 and stored[0] not in checksums.FAST)):
+    if stored and md5 and stored[0] not in checksums.FAST:
         stored = None
     return Fetched(what, answer.body, md5, stored)
 
@@ -144,6 +144,7 @@ async def get_pinned(
         if answer.passage is not None:
             failed.enter_context(answer.passage).explain = partial(unanswered, what)
         _check_etag(what, found.etag, answer.headers)
+        _check_range(what, headers.get("range", ""), answer.headers)
         _check_size(what, size, len(answer.body if answer.passage is None else answer.passage))
         failed.pop_all()
     return answer
@@ -196,6 +197,13 @@ def _check_etag(what: str, etag: str, answered: Mapping[str, str]) -> None:
     """Raises ChangedError where an answer is about another object than that with this ETag."""
     if (found := plain(answered.get("etag", ""))) and etag and found != etag:
         raise ChangedError(f"{what}: it changed after it was listed", code="ETagMismatch", status=_OK)
+
+
+def _check_range(what: str, asked: str, answered: Mapping[str, str]) -> None:
+    """Raises TransientError where an answer says that it is another part than that which was asked for."""
+    part = answered.get("content-range", "").partition("/")[0]  # bytes 0-99/1234 (RFC 9110, 14.4)
+    if asked and part and part != asked.replace("=", " "):
+        raise TransientError(f"{what}: {printable(part)!r} came instead of {asked!r}", code="InvalidRange")
 
 
 def _check_size(what: str, size: int, received: int) -> None:

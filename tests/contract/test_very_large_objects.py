@@ -18,6 +18,7 @@ _BODY = "".join(map(str, range(60_000)))[: 2 * _PART + 7]
 _ETAG = hashlib.md5(_BODY.encode()).hexdigest()
 _SOURCE = Location("bucket", "set/")
 _FOUND = S3Object("set/ada/1.jpg", len(_BODY), _ETAG, "2026-01-01T00:00:00.000Z")
+_SPAN = re.compile(r"bytes=(\d+)-(\d+)")
 _Spoil = Callable[[str, dict[str, str]], str]  # a part, and the headers of its answer; returns what comes
 
 
@@ -38,6 +39,11 @@ def _replaced(part: str, headers: dict[str, str]) -> str:
     return part
 
 
+def _elsewhere(part: str, headers: dict[str, str]) -> str:
+    headers["Content-Range"] = headers["Content-Range"].replace(" ", " 1")
+    return part
+
+
 async def _stream(endpoint: str, received: list[bytes]) -> None:
     async def write(piece: bytes | memoryview) -> None:
         received.append(bytes(piece))
@@ -54,9 +60,9 @@ def _run(monkeypatch: pytest.MonkeyPatch, spoil: _Spoil) -> list[str]:
         if "list-type" in asked.path:
             return listing()
         assert asked.headers["if-match"] == f'"{_ETAG}"'
-        span = re.fullmatch(r"bytes=(\d+)-(\d+)", asked.headers["range"])
+        span = _SPAN.fullmatch(asked.headers["range"])
         assert span is not None
-        headers = {"ETag": f'"{_ETAG}"'}
+        headers = {"ETag": f'"{_ETAG}"', "Content-Range": f"bytes {span[1]}-{span[2]}/{len(_BODY)}"}
         return Answer(206, spoil(_BODY[int(span[1]) : int(span[2]) + 1], headers), headers)
 
     received = list[bytes]()
@@ -79,12 +85,13 @@ def test_its_parts_make_the_object(monkeypatch: pytest.MonkeyPatch) -> None:
         (_damaged, TransientError, "BadDigest"),
         (_longer, TransientError, "IncompleteBody"),
         (_replaced, ChangedError, "ETagMismatch"),
+        (_elsewhere, TransientError, "InvalidRange"),
     ],
 )
 def test_what_is_not_the_object_is_told(
     monkeypatch: pytest.MonkeyPatch, spoil: _Spoil, error: type[TransientError | ChangedError], code: str
 ) -> None:
-    """A part that is damaged, or longer than asked for, or of an object that has come in its place."""
+    """A part that is damaged, longer than asked for, of an object that has come in its place, or another part."""
     with pytest.raises(error) as raised:
         _run(monkeypatch, spoil)
     assert raised.value.code == code

@@ -10,6 +10,7 @@ from streammerge.s3 import checksums
 
 # The check values of the catalogue of CRCs, in base 64: https://reveng.sourceforge.io/crc-catalogue/
 _OF_DIGITS = {"crc64nvme": "rosUhgp5mIg=", "crc32c": "4waSgw==", "crc32": "y/Q5Jg=="}
+_SHA256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="  # of nothing
 
 
 @pytest.mark.parametrize("algorithm", _OF_DIGITS)
@@ -38,17 +39,26 @@ def test_what_an_answer_has() -> None:
     """Those of parts say nothing of the whole by themselves."""
     full = {"x-amz-checksum-crc32c": "yZRlqg==", "x-amz-checksum-type": "FULL_OBJECT", "etag": "x"}
     assert checksums.of_whole(full) == ("crc32c", "yZRlqg==")
-    assert checksums.of_whole({"x-amz-checksum-sha256": "abc="}) == ("sha256", "abc=")
+    assert checksums.of_whole({"x-amz-checksum-sha256": _SHA256}) == ("sha256", _SHA256)
     assert checksums.of_whole({**full, "x-amz-checksum-type": "COMPOSITE"}) is None
-    assert checksums.of_whole({"x-amz-checksum-sha256": "abc=-3"}) is None
-    assert checksums.in_answer({"x-amz-checksum-sha256": "abc=-3"}).composite == {"sha256": "abc=-3"}
+    assert checksums.of_whole({"x-amz-checksum-sha256": f"{_SHA256}-3"}) is None
+    assert checksums.in_answer({"x-amz-checksum-sha256": f"{_SHA256}-3"}).composite == {"sha256": f"{_SHA256}-3"}
     assert checksums.of_whole({}) is None
+
+
+@pytest.mark.parametrize("value", ["", "x", "AAAA", "yZRlqg=", f"{_SHA256}{_SHA256}"])
+def test_a_value_that_can_be_none_is_none(value: str) -> None:
+    """Stores that do not know a checksum say anything in its place; another that the answer has is taken."""
+    known = ("crc32c", "yZRlqg==")
+    answered = {"x-amz-checksum-crc64nvme": value}
+    assert checksums.of_whole(answered) is None
+    assert checksums.of_whole({**answered, "x-amz-checksum-crc32c": known[1]}) == known
 
 
 def test_what_is_not_marked_of_an_object_that_was_uploaded_in_parts() -> None:
     """It may be made of those of the parts, as moto's answer to a HEAD, unless it is of the one kind that never is."""
-    unmarked = {"x-amz-checksum-sha256": "abc=", "etag": f'"{"0" * 32}-2"'}
+    unmarked = {"x-amz-checksum-sha256": _SHA256, "etag": f'"{"0" * 32}-2"'}
     assert checksums.of_whole(unmarked) is None
-    assert checksums.in_answer(unmarked).composite == {"sha256": "abc="}
-    assert checksums.of_whole({**unmarked, "x-amz-checksum-type": "FULL_OBJECT"}) == ("sha256", "abc=")
+    assert checksums.in_answer(unmarked).composite == {"sha256": _SHA256}
+    assert checksums.of_whole({**unmarked, "x-amz-checksum-type": "FULL_OBJECT"}) == ("sha256", _SHA256)
     assert checksums.of_whole({**unmarked, "x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}) == ("crc64nvme", "AAAAAAAAAAA=")
