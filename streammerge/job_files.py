@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
@@ -64,7 +65,19 @@ def _naming(path: str | PathLike[str]) -> Iterator[None]:
 def _read(path: str | PathLike[str]) -> str:
     try:
         return Path(path).read_text("utf-8-sig")  # some editors write a byte-order mark
+    except FileNotFoundError as error:
+        raise UsageError(f"cannot read the job: {error.strerror}{_meant(Path(path))}") from error
     except OSError as error:
         raise UsageError(f"cannot read the job: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError("cannot read the job: it is not UTF-8") from error
+
+
+def _meant(path: Path) -> str:
+    """What to say of the job files beside one that is not there."""
+    try:
+        there = [each.name for each in path.parent.iterdir() if each.suffix == ".toml"]
+    except OSError:
+        return ""
+    near = get_close_matches(path.name, there, 1)
+    return f". Did you mean {path.with_name(near[0])}?" if near else ""

@@ -31,13 +31,14 @@ import tomli_w
 
 from streammerge.dataset.connection import Connection
 from streammerge.dataset.job import Job, JobArguments, split_settings
-from streammerge.dataset.objects import Location, parse_location
+from streammerge.dataset.objects import Location, parse_location, printable
 from streammerge.dataset.source import Source, SourceSettings, location_of, settings_table
 from streammerge.dataset.source_arguments import SourceArguments, resolve_sources
 from streammerge.errors import UsageError
 from streammerge.settings import check_keys, read_settings, settings_of, table_of
 
 _TOP = ("destination", "sources", "rules", "cluster")
+_AT_LINE = re.compile(r"\(at line (\d+)")  # in what tomllib says
 _BARE_URL = re.compile(r"^\s*[\w-]+\s*=\s*(s3://[^\s#,]+)", re.MULTILINE)
 
 
@@ -93,9 +94,10 @@ def _table_of(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        bare = _BARE_URL.search(text)
+        bare, place = _BARE_URL.search(text), _AT_LINE.search(str(error))
         hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
-        raise UsageError(f"the job is not TOML: {error}{hint}") from error
+        line = f": {printable(text.splitlines()[int(place[1]) - 1].strip())}" if place and not bare else ""
+        raise UsageError(f"the job is not TOML: {error}{line}{hint}") from error
     _check_homes(table, "the job")
     check_keys(table, _TOP, "the job")
     return table

@@ -190,7 +190,12 @@ async def connect(options: Options, shared: Shared | None = None) -> AsyncIterat
     renewed = await load(core, options.profile)
     try:
         session = aioboto3.Session(botocore_session=core, region_name=options.region)
-        opening = session.client("s3", endpoint_url=options.endpoint_url, config=config(options))
+        opening = session.client(
+            "s3",
+            endpoint_url=options.endpoint_url,
+            config=config(options),
+            verify=False if (options.endpoint_url or "").startswith("http:") else None,  # which reads all certificates
+        )
         client = await opening.__aenter__()
     except ENVIRONMENT as error:
         if "@" in str(error):  # an endpoint that is not a URL; the error quotes it

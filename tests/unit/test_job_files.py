@@ -7,6 +7,7 @@ import pytest
 from streammerge.cli.files import write_file
 from streammerge.dataset.job import make_job
 from streammerge.dataset.job_file import write_job
+from streammerge.errors import UsageError
 from streammerge.job_files import load_job
 
 
@@ -24,3 +25,12 @@ def test_a_job_survives_its_file(tmp_path: Path, odd: str, mark: bytes) -> None:
     write_file(path, write_job(job))
     path.write_bytes(mark + path.read_bytes())
     assert load_job(path) == job
+
+
+def test_a_misspelt_name(tmp_path: Path) -> None:
+    """One that is not there is asked about by what is beside it."""
+    (tmp_path / "faces.toml").touch()
+    with pytest.raises(UsageError, match=r"No such file or directory\. Did you mean .*/faces\.toml\?$"):
+        load_job(tmp_path / "face.toml")
+    with pytest.raises(UsageError, match=r"No such file or directory$"):
+        load_job(tmp_path / "nowhere" / "faces.toml")
