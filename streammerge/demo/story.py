@@ -70,7 +70,9 @@ def _steps(
 ) -> dict[str, str]:
     """Inspect, plan with a namespace, merge, and merge again; returns the pages of the reports, by command."""
     both = f"{sources[0]} \\\n        {sources[1]}"
-    say(f"Inspect them first:\n\n  $ streammerge inspect {both} --duplicates\n")
+    pictures = f"--html {{}}.html --thumbnails {_SHOWN}"
+    say("Inspect them first:\n")
+    say(f"  $ streammerge inspect {both} \\\n        --duplicates {pictures.format('inspect')}\n")
     found: InspectionReport = run(inspect(sources, options, noise=True, thumbnails=_SHOWN))
     shown = [section for section in found.describe().sections if section.title in ("Together", "A merge would keep")]
     say(render_text(replace(found.describe(), sections=shown)))
@@ -84,7 +86,7 @@ def _steps(
     say(f"  Total identities: {apart.identities}   From multiple sources: {apart.multi_source}\n")
 
     say("Here they mean the same people. Merge them, with the layout inspect inferred:")
-    say(f"\n  $ streammerge merge {command}\n")
+    say(f"\n  $ streammerge merge {command} \\\n        {pictures.format('merge')}\n")
     job = make_job(sources, into, layouts=layouts)
     merged: Report = run(merge(job, options, thumbnails=_SHOWN))
     say(str(merged))
