@@ -84,7 +84,8 @@ class Limiter:
             if sent >= size.since:
                 self._answers += 1
                 self._latencies += duration
-        asked = (size.before if sent < size.since else size.now) / max(latency + self._body, 0.001)
+        shortest = 0.001 if self._latency else TICK  # a refusal, if that came first, tells no latency
+        asked = (size.before if sent < size.since else size.now) / max(latency + self._body, shortest)
         rate.answered(now, sent, refused=throttled, asked=asked, latency=latency, ramping=size.ramping)
         if rate.now < self._pace.rate:
             self._pace.rate = rate.now
@@ -96,7 +97,7 @@ class Limiter:
 
     def _end(self, now: float, elapsed: float) -> None:
         rate, size = self._rate, self._size
-        rate.tick(elapsed, self._latency, binding=self._starts + 2 >= _BINDING * rate.now * elapsed)
+        rate.tick(now, elapsed, self._latency, binding=self._starts + 2 >= _BINDING * rate.now * elapsed)
         self._pace.rate = rate.now
         if self._answers:
             self._latency = max(self._latencies / self._answers, 1e-6)

@@ -2,7 +2,6 @@
 
 from math import inf
 from random import Random
-from statistics import median
 
 import pytest
 from hypothesis import given
@@ -92,23 +91,18 @@ def test_large_bodies_at_a_limit(limit: int, *, queueing: bool) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("burst", "late"), [(0.1, False), (1.0, False), (3.0, False), (0.1, True), (1.0, True)])
-def test_eight_share_a_limit(burst: float, *, late: bool) -> None:
-    """Eight use nine tenths of it at least, each half of an equal share, and take the others' refusals for no noise.
-
-    It is the middle one of three runs: by chance one of them may fall behind for a while.
-    """
-    least, refused = [], []
-    for seed in range(3):
-        store = Store(steady(3500), 0.1, burst=burst, spread=0.35, refuses_late=late, random=Random(seed))
-        clients = [Client(store, Limiter(), network=0.005, _random=Random(8 * seed + n)) for n in range(8)]
-        runs = together(clients, 40)
-        rates = [run.rate(20, 40) for run in runs]
-        assert sum(rates) >= 0.9 * 3500
-        least.append(8 * min(rates) / sum(rates))
-        refused.append(sum(run.refusals(5, 40) for run in runs) / 8)
-    assert median(least) >= 0.5
-    assert median(refused) <= 0.03
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "late"])
+@pytest.mark.parametrize("burst", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_eight_share_a_limit(burst: float, seed: int, *, late: bool) -> None:
+    """Eight use nine tenths of it at least, each half of an equal share, and take the others' refusals for no noise."""
+    store = Store(steady(3500), 0.1, burst=burst, spread=0.35, refuses_late=late, random=Random(seed))
+    clients = [Client(store, Limiter(), network=0.005, _random=Random(8 * seed + n)) for n in range(8)]
+    runs = together(clients, 40)
+    rates = [run.rate(20, 40) for run in runs]
+    assert sum(rates) >= 0.95 * 3500
+    assert 8 * min(rates) >= 0.5 * sum(rates)
+    assert sum(run.refusals(5, 40) for run in runs) / 8 <= 0.02
 
 
 @KINDS
@@ -122,7 +116,7 @@ def test_random_errors_do_not_slow_it_down(error_latency: float, errors: float, 
 
 
 @KINDS
-@pytest.mark.parametrize("refusals", [0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("refusals", [0.01, 0.02, 0.05, 0.1])
 @pytest.mark.parametrize(("limit", "latency", "used"), [(50, 0.1, 0.5), (500, 0.02, 0.8), (3500, 0.1, 0.8)])
 def test_random_refusals_do_not_make_it_collapse(
     limit: int, latency: float, used: float, refusals: float, *, queueing: bool
@@ -213,9 +207,9 @@ def test_a_burst_of_refusals_is_one_reaction() -> None:
     limiter = Limiter()
     for step in range(1, 200):
         limiter.answered(step * 0.001, 0.1, throttled=False, in_flight=limiter.size)
-    refused(limiter, 0.2, 0.003, 20)
+    refused(limiter, 0.2, 0.003, 60)
     paced = limiter.rate
-    refused(limiter, 0.2002, 0.003, 180)
+    refused(limiter, 0.2006, 0.003, 140)
     assert limiter.rate == paced < inf
 
 
@@ -251,7 +245,7 @@ ANSWERS = st.lists(
 
 @given(answers=ANSWERS, bounds=st.lists(st.integers(1, 200), min_size=3, max_size=3).map(sorted))
 def test_bounds_hold_whatever_the_answers(answers: list[tuple[float, float, bool, int]], bounds: list[int]) -> None:
-    """Size and pace keep to their bounds, starts are never in the past nor out of order, one answer halves at most."""
+    """Size and pace keep to their bounds, starts are never in the past nor out of order, no answer stops all."""
     floor, start, ceiling = bounds
     limiter = Limiter(start=start, ceiling=ceiling, floor=floor)
     now = before = 1000.0
@@ -260,7 +254,7 @@ def test_bounds_hold_whatever_the_answers(answers: list[tuple[float, float, bool
         rate = limiter.rate
         limiter.answered(now, latency, throttled=throttled, in_flight=in_flight)
         assert floor <= limiter.size <= ceiling
-        assert limiter.rate >= max(SLOWEST, rate / 2 if rate < inf else SLOWEST)
+        assert limiter.rate >= max(SLOWEST, rate / 8 if rate < inf else SLOWEST)
         at = limiter.start_at(now)
         assert at >= now
         assert at >= before
