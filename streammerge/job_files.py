@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from streammerge.dataset.job import Job, JobArguments
 from streammerge.dataset.job_file import parse_job, parse_sources, parse_table
-from streammerge.dataset.objects import Location
+from streammerge.dataset.objects import Location, printable
 from streammerge.dataset.source import Source
 from streammerge.dataset.source_arguments import SourceArguments
 from streammerge.errors import UsageError
@@ -76,8 +76,8 @@ def _read(path: str | PathLike[str]) -> str:
 def _meant(path: Path) -> str:
     """What to say of the job files beside one that is not there."""
     try:
-        there = [each.name for each in path.parent.iterdir() if each.suffix == ".toml"]
+        there = [each.name for each in path.parent.iterdir() if each.suffix == ".toml" and each.name != path.name]
     except OSError:
         return ""
     near = get_close_matches(path.name, there, 1)
-    return f". Did you mean {path.with_name(near[0])}?" if near else ""
+    return f". Did you mean {printable(str(path.with_name(near[0])))}?" if near else ""

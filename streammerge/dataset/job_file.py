@@ -38,7 +38,7 @@ from streammerge.errors import UsageError
 from streammerge.settings import check_keys, read_settings, settings_of, table_of
 
 _TOP = ("destination", "sources", "rules", "cluster")
-_AT_LINE = re.compile(r"\(at line (\d+)")  # in what tomllib says
+_AT_LINE = re.compile(r"\(at line (\d+), column \d+\)$")  # in what tomllib says
 _BARE_URL = re.compile(r"^\s*[\w-]+\s*=\s*(s3://[^\s#,]+)", re.MULTILINE)
 
 
@@ -96,8 +96,9 @@ def _table_of(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         bare, place = _BARE_URL.search(text), _AT_LINE.search(str(error))
         hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
-        line = f": {printable(text.splitlines()[int(place[1]) - 1].strip())}" if place and not bare else ""
-        raise UsageError(f"the job is not TOML: {error}{line}{hint}") from error
+        line = text.split("\n")[int(place[1]) - 1].strip() if place and not bare else ""
+        said = f"{error}: {printable(line)}" if line else str(error)
+        raise UsageError(f"the job is not TOML: {said}{hint}") from error
     _check_homes(table, "the job")
     check_keys(table, _TOP, "the job")
     return table

@@ -201,7 +201,7 @@ def _check_etag(what: str, etag: str, answered: Mapping[str, str]) -> None:
 
 def _check_range(what: str, asked: str, answered: Mapping[str, str]) -> None:
     """Raises TransientError where an answer says that it is another part than that which was asked for."""
-    part = answered.get("content-range", "").partition("/")[0]  # bytes 0-99/1234 (RFC 9110, 14.4)
+    part = answered.get("content-range", "").partition("/")[0].lower()  # bytes 0-99/1234 (RFC 9110, 14.4)
     if asked and part and part != asked.replace("=", " "):
         raise TransientError(f"{what}: {printable(part)!r} came instead of {asked!r}", code="InvalidRange")
 

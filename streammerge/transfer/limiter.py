@@ -97,7 +97,9 @@ class Limiter:
 
     def _end(self, now: float, elapsed: float) -> None:
         rate, size = self._rate, self._size
-        rate.tick(now, elapsed, self._latency, binding=self._starts + 2 >= _BINDING * rate.now * elapsed)
+        rate.tick(
+            now, elapsed, self._latency, served=self._judged, binding=self._starts + 2 >= _BINDING * rate.now * elapsed
+        )
         self._pace.rate = rate.now
         if self._answers:
             self._latency = max(self._latencies / self._answers, 1e-6)

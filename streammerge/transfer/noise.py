@@ -48,7 +48,7 @@ class Noise:
         self._shown = min(share, self._refusals / self._answers) if self._answers >= _FEW else share
         self.cuts = self.cuts + 1 if share <= _MOST else 0
         self.begin()
-        self._trial = max(_FEW, int(_COUNT / max(self._shown, IGNORED)))
+        self._trial = max(_FEW, int(_COUNT / max(self._shown, IGNORED))) if self.cuts else _FEW
         return _PATIENCE if self.halves else 0.0
 
     def begin(self) -> None:
@@ -88,7 +88,7 @@ class Noise:
             if self._through == inf:
                 self._through, self._next = through, found
             elif through > _MORE * self._through:
-                self.share = self._next
+                self.share = min(self._next, _MOST)
                 self._through, self._next = through, found
         self.begin()
 

@@ -23,9 +23,12 @@ _OVERSHOT = 0.25  # share of refusals that a doubling size reaches at a limit at
 _TOGETHER = 0.1  # share of what is in flight that may be refused at once before any other answer comes
 _ALARM, _OFTEN = 6.0, 500.0  # refusals beyond what is allowed that are no accident; more where more than these are sent
 _MARGIN = 0.97  # of the limit: less lets a bucket recover, more wastes the limit
+_LOST = 16  # times as much came through before: that was hardly the same limit, so the rate goes there fast
 _DEEPEST = 8  # times as much as may come through, before that is measured
+_HALF = 0.5  # share of refusals from which on the limit may be anywhere
 _SURE, _MANY = 32, 400  # answers other than refusals that tell the limit; that tell it well
 _SETTLING = 2.0  # latencies from a cut to answers that show its effect
+_LATER, _LATEST = 1.3, 1.0  # or times what the last refusal took, of so many seconds at most
 _STEP, _ROOT = 2.1, 0.2  # growth in the first second: times this power of the rate
 _DOUBT = 0.25  # and beyond that, of the rate, over the answers that it was found by
 _REACTION = 64  # starts in which the pace of growth doubles at most, and seconds in which it does: 1, or 2 latencies
@@ -49,6 +52,8 @@ class Rate:
         self._supposed = (inf, 0.0)  # what seemed to come through before cuts in vain, and the top
         self._base = self._pace = 0.0  # rate, and growth in a second, after a cut
         self._grown = 0.0  # seconds since then
+        self._late = 0.0  # seconds that the last refusal took
+        self._best = 0.0  # answers in a second, other than refusals, of a round; halved where that is lost
 
     def answered(self, now: float, sent: float, *, refused: bool, asked: float, latency: float, ramping: bool) -> None:
         """Take in an answer.
@@ -77,7 +82,7 @@ class Rate:
         self._early += refused
         most = self._early >= (now - self._since) * self.now / 2
         if refused and most and now > self._since + latency:
-            self._cut(now, self.now, latency, share=0.5)
+            self._cut(now, self.now, latency, share=_HALF)
             self._cut_from = inf
 
     def _suspect(self, now: float, sent: float, *, refused: bool, asked: float, latency: float, ramping: bool) -> None:
@@ -90,6 +95,7 @@ class Rate:
             self._first, self._first_at = sent, now
         self._count(sent, refused=refused)
         self._suspicion = max(0.0, self._suspicion + refused - allowed)
+        self._late = now - sent
         alarm = _ALARM * sqrt(max(1.0, rate / _OFTEN)) * (2 if self.noise.share > IGNORED else 1)
         if overshoots and at_once:
             alarm += _TOGETHER * asked * latency
@@ -97,35 +103,39 @@ class Rate:
             return
         if overshoots:
             through = (self._answers - self._refusals) / max(now - self._first_at, TICK / 10)
-            self._cut(now, rate, latency, share=0.5 if at_once else max(0.5, 1 - through / rate))
+            self._cut(now, rate, latency, share=_HALF if at_once else max(_HALF, 1 - through / rate))
             self._cut_from = inf if at_once else rate  # what was sent at once with it tells of a burst
         else:
-            share = (self._refusals - 1) / max(1.0, rate * (sent - self._first))
-            self._cut(now, rate, latency, share=min(1.0, share))
+            self._cut(now, rate, latency, share=self._share(rate, sent))
 
     def _cut(self, now: float, rate: float, latency: float, *, share: float) -> None:
         """Cut a rate that is too high by a share of refusals."""
         if not self.noise.cuts:
             self._supposed = (rate * (1 - share), self._top)
         patience = self.noise.cut(share)
-        accepted = self._accepted(rate, 0.5 if self.noise.halves else share)
-        self._top = 0.0 if accepted > rate / 2 else max(self._top, rate)
-        self._set(max(rate / _DEEPEST, accepted))
+        share = _HALF if self.noise.halves else share
+        self._top = 0.0 if _MARGIN * (1 - share) > _HALF else max(self._top, rate)
+        self._set(max(rate / _DEEPEST, self._accepted(rate, share)))
         self._cut_from = rate
         self._wait(now, latency)
-        self._from += patience
+        self._from = max(self._from, now + _LATER * min(self._late, _LATEST)) + patience
 
     def _settle(self, now: float, latency: float) -> None:
         """Cut anew, now that all answers to what was sent before are there."""
         before, sent = self.now, max(1, self._answers - 1)
-        rate = min(self._cut_from, sent / max(self._since - self._first, 1e-6))
+        seconds = min(self._since - self._first, self._since - self._first_at + latency)
+        rate = min(self._cut_from, sent / max(seconds, 1e-6))
         self._cut_from = inf
-        if self.noise.halves or (self._top and self._answers - self._refusals < _SURE):
+        if self.noise.halves or self._answers - self._refusals < (_SURE if self._top else _SURE / 4):
             return
         self._top = 0.0
-        self._set(self._accepted(rate, (self._refusals - 1) / sent), sent)
+        self._set(self._accepted(rate, self._share(rate, self._since)), sent)
         if self.now < before:
             self._since, self._from = now, now + _SETTLING * latency
+
+    def _share(self, rate: float, until: float) -> float:
+        """The share of refusals of what was sent at a rate, from the first one on."""
+        return min(1.0, (self._refusals - 1) / max(1.0, rate * (until - self._first)))
 
     def _accepted(self, rate: float, share: float) -> float:
         """What comes through of a rate at a limit, less a margin, if noise has a part in that share of refusals."""
@@ -143,13 +153,20 @@ class Rate:
         self.now = self._base = max(SLOWEST, rate)
         self._pace = _STEP * self.now**_ROOT + _DOUBT * self.now / answers
         self._grown = 0.0
+        if self.now < self._best / _LOST:
+            self._best /= 2
+            self._top = max(self._top, self._best)
 
     def _wait(self, now: float, latency: float) -> None:
         self._since, self._from = now, now + _SETTLING * latency
         self._suspicion, self._early = 0.0, 0
 
-    def tick(self, now: float, elapsed: float, latency: float, *, binding: bool) -> None:
-        """Grow, `elapsed` seconds after the last time; `binding`: this bound was what held requests back."""
+    def tick(self, now: float, elapsed: float, latency: float, *, served: int, binding: bool) -> None:
+        """Grow, `elapsed` seconds after the last time.
+
+        served: answers since then, other than refusals. binding: this bound was what held requests back.
+        """
+        self._best = max(self._best, served / elapsed)
         if self.now == inf or now < self._from or not binding or self.noise.is_judging:
             return
         self._before, self._grown_at = self.now, now
