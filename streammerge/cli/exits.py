@@ -64,6 +64,12 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return uvloop.run(signals.cancelling(coroutine))
 
 
+def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell of what nobody caught, but not of what became of a connection that was cancelled while it was opened."""
+    if not ("never retrieved" in context["message"] and isinstance(context.get("exception"), OSError)):
+        loop.default_exception_handler(context)
+
+
 class _Signals:
     """Catches signals while the block lasts, and raises at its end what the first of them stands for."""
 
@@ -80,6 +86,7 @@ class _Signals:
 
     async def cancelling(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Await a coroutine that the signals cancel."""
+        asyncio.get_running_loop().set_exception_handler(_handle)
         self._task = task = asyncio.ensure_future(coroutine)
         if self._received:
             task.cancel()

@@ -178,7 +178,7 @@ def _conflicts(report: Report) -> Section:
 
 def _unplanned(report: Report) -> Section:
     return Section(
-        "Unplanned objects at the destination",
+        "Unplanned objects at the destination" if report.unplanned else "Objects removed from the destination",
         tables=[
             *reasons_table("Removed because", report.removed_reasons, report.removed_examples),
             *reasons_table("Unplanned because", report.unplanned_reasons, {}),

@@ -5,6 +5,7 @@ import gc
 import os
 import resource
 import signal
+import ssl
 from typing import Any
 
 import pytest
@@ -75,3 +76,16 @@ def test_a_signal_that_was_ignored_stays_ignored(number: int) -> None:
         assert signal.getsignal(number) is signal.SIG_IGN
     finally:
         signal.signal(number, before)
+
+
+@pytest.mark.parametrize(("error", "told"), [(ssl.SSLError("wrong version"), False), (ValueError("a bug"), True)])
+def test_what_nobody_waits_for(caplog: pytest.LogCaptureFixture, error: Exception, *, told: bool) -> None:
+    """A connection that failed after it was cancelled is no news; anything else is told as ever."""
+
+    async def drop() -> None:
+        asyncio.get_running_loop().create_future().set_exception(error)
+        await asyncio.sleep(0)
+
+    run(drop())
+    gc.collect()
+    assert ("never retrieved" in caplog.text) is told

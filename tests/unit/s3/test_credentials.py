@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import UnknownServiceError
 
 from streammerge.errors import IncompleteError, UsageError
 from streammerge.s3.connection import connect
@@ -44,6 +45,17 @@ def test_the_model_of_s3_is_read_once(home: Path) -> None:
     one, other = (open_session(Options()).get_component("data_loader") for _ in range(2))
     assert one is other
     assert str(home) not in one.search_paths
+
+
+@pytest.mark.parametrize("service", ["s3", "sts", "sso", "sso-oidc"])
+def test_services_of_credentials_are_known(home: Path, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    """Whatever the paths in the environment lead to; any other is an error of botocore's, as ever."""
+    (home / "file").touch()
+    monkeypatch.setenv("AWS_DATA_PATH", os.pathsep.join(["", str(home / "missing"), str(home / "file")]))
+    loader = open_session(Options()).get_component("data_loader")
+    assert loader.load_service_model(service, "service-2")["operations"]
+    with pytest.raises(UnknownServiceError):
+        loader.load_service_model("no-such-service", "service-2")
 
 
 async def _refused(profile: str | None = None) -> str:
