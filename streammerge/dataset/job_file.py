@@ -90,15 +90,21 @@ _HOMES: dict[type, str] = {
 }
 
 
+def _advice(text: str, error: str) -> str:
+    """What to say beyond an error of TOML: the line that it names, and what is missing there."""
+    if bare := _BARE_URL.search(text):
+        return f'. Put {bare[1]} in quotes: "{bare[1]}"'
+    place = _AT_LINE.search(error)
+    line = text.split("\n")[int(place[1]) - 1].strip() if place else ""
+    missing = ". A quotation mark is missing there" if line.count('"') % 2 else ""
+    return f": {printable(line)}{missing}" if line else ""
+
+
 def _table_of(text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        bare, place = _BARE_URL.search(text), _AT_LINE.search(str(error))
-        hint = f'. Put {bare[1]} in quotes: "{bare[1]}"' if bare else ""
-        line = text.split("\n")[int(place[1]) - 1].strip() if place and not bare else ""
-        said = f"{error}: {printable(line)}" if line else str(error)
-        raise UsageError(f"the job is not TOML: {said}{hint}") from error
+        raise UsageError(f"the job is not TOML: {error}{_advice(text, str(error))}") from error
     _check_homes(table, "the job")
     check_keys(table, _TOP, "the job")
     return table

@@ -1,6 +1,7 @@
 """Makes sources from arguments: URLs, named or not, and settings, each for one source or for all."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
 from streammerge.dataset.objects import Location, parse_location
@@ -92,9 +93,10 @@ def _pairs(declared: Setting, values: Any, names: Sequence[str]) -> list[tuple[s
         pairs = [pair for text in values for pair in _split_value(declared, text, names)]
     for name, _ in pairs:
         if name not in names:
+            near = get_close_matches(name, names, n=1)
             raise UsageError(
                 f"{declared.option} {name}=…: there is no such source; the sources are {', '.join(names)}. "
-                "To name one, write NAME=s3://…"
+                + (f"Did you mean {near[0]}?" if near else "To name one, write NAME=s3://…")
             )
     return pairs
 

@@ -1,9 +1,9 @@
 """What share of requests a store refuses at random: asking for less does not spare these.
 
-Strategy. While nothing bounds the rate, what is refused before twice as much comes through is noise. Later, where as
-many are refused after a cut, and after another, half the rate is tried for a while: what is refused then is noise, too.
-That takes long, since it may have been the work of others, who share a limit and had not come to ask for less yet.
-Noise is never more than what is refused at any time.
+Strategy. While nothing bounds the rate, what was refused before more came through is noise. Later, where as many are
+refused after a cut, and after another, half the rate is tried for a while: what is refused then is noise, too. That
+takes seconds, since it may have been the work of others, who share a limit and had not come to ask for less yet. Noise
+is never more than what is refused at any time.
 """
 
 from math import inf, sqrt

@@ -149,7 +149,7 @@ class Rate:
         self.noise.begin()
 
     def _set(self, rate: float, answers: int = 1) -> None:
-        """Begin to grow from a rate, which so many answers have shown."""
+        """Begin to grow from a rate, which so many answers have shown: fast, if far more came through not long ago."""
         self.now = self._base = max(SLOWEST, rate)
         self._pace = _STEP * self.now**_ROOT + _DOUBT * self.now / answers
         self._grown = 0.0

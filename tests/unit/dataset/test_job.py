@@ -135,6 +135,7 @@ REFUSED: list[tuple[list[str], dict[str, Any], str]] = [
     (["s3://bb/one"], {"max_images": 1}, "--max-images 1 is less than --min-images 2"),
     (["s3://bb/one"], {"layouts": {"two": "folder"}}, "--layout two=…: there is no such source; the sources are one"),
     (["s3://bb/one"], {"layouts": ["two=folder"]}, "--layout two=…: there is no such source"),
+    (["s3://bb/one"], {"layouts": ["ones=folder"]}, "the sources are one. Did you mean one?"),
     (["s3://bb/one"], {"layouts": ["one={identity}_{nr}.jpg"]}, "unknown field {nr}"),
     (["s3://bb/one"], {"layouts": ["{identity"]}, "unbalanced brace"),
     (["s3://bb/one"], {"layouts": {"one": "flat"}}, "must be 'folder' or contain {identity}"),

@@ -109,7 +109,8 @@ def test_flags_come_before_the_file() -> None:
     ("text", "said"),
     [
         ("destination =", "not TOML"),
-        (f'destination="s3://bkt/o/\n{MINIMAL}', '): destination="s3://bkt/o/'),
+        (f'destination="s3://bkt/o/\n{MINIMAL}', '): destination="s3://bkt/o/. A quotation mark is missing'),
+        ("[rules]\nmin-images==2", "): min-images==2"),
         ("destination = s3://bkt/o/\n", 'Put s3://bkt/o/ in quotes: "s3://bkt/o/"'),
         (f'into="s3://bkt/o/"\n{MINIMAL}', "the job: unknown key 'into'"),
         ('endpoint-url="http://x"\n' + FILE, "'endpoint-url' belongs in a [[sources]] table, or in [destination]"),
