@@ -213,7 +213,16 @@ class MultipartCopy:
             etag = await self._made_of(parts) if error.code in ("NoSuchUpload", "PreconditionFailed") else None
             if etag is None:
                 raise
+            if error.code == "PreconditionFailed":  # the upload itself may be open all the same
+                await self._end(upload)
             return Made(etag)
+
+    async def _end(self, upload: Upload) -> None:
+        """Abort an upload that is not needed; what stays behind is named."""
+        try:
+            await abort(self._connection, self._what, upload)
+        except StreamMergeError as error:
+            _log.warning("%s; %s", error, left_behind(upload))
 
     async def _put_together(self, asked: dict[str, Any]) -> Made:
         """Complete an upload; only where nothing is at the target, as far as the server knows of such conditions."""

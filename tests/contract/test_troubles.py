@@ -21,6 +21,7 @@ from streammerge import merge
 from streammerge.dataset.job import Job, make_job
 from streammerge.dataset.objects import Location, S3Object
 from streammerge.errors import DeniedError, IncompleteError, ObjectError, RunError, TransientError, UsageError
+from streammerge.planning.outcomes import Made
 from streammerge.planning.plan import CopyTask
 from streammerge.planning.report import Report
 from streammerge.s3.client import S3Client, open_client
@@ -221,6 +222,29 @@ async def test_a_lost_answer_to_complete_is_a_success() -> None:
         await store.copy(_COPY, _SOURCE, _DESTINATION)
     assert s3.count("complete") == 2
     assert s3.objects[_LARGE_TARGET].etag == whole_etag(*(md5_of(f"{_LARGE_TARGET} {part}") for part in (1, 2, 3)))
+
+
+@pytest.mark.parametrize("aborts", [True, False])
+async def test_an_upload_that_outlives_its_object_is_aborted(caplog: pytest.LogCaptureFixture, *, aborts: bool) -> None:
+    """A second try to complete it is refused because of the object that the first has made: it may still be open."""
+
+    def script(request: Request) -> Answer | None:
+        if request.operation == "abort" and not aborts:
+            return refusal(403, "AccessDenied")
+        if request.operation != "complete":
+            return None
+        if s3.count("complete") > 1:
+            return refusal(412, "PreconditionFailed")
+        still_open = dict(s3.uploads)
+        s3.complete(request)
+        s3.uploads.update(still_open)
+        return refusal(500, "InternalError")
+
+    s3 = _large(script)
+    async with _store(s3) as store:
+        assert isinstance(await store.copy(_COPY, _SOURCE, _DESTINATION), Made)
+    assert bool(s3.uploads) is not aborts
+    assert ("aws s3api abort-multipart-upload" in caplog.text) is not aborts
 
 
 @pytest.mark.parametrize(
